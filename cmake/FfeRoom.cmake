@@ -1,0 +1,36 @@
+# ffe_room(NAME [USES room...] [LIBS library...] [PRIVATE library...])
+#   One folder, one library, one namespace: builds every .cpp of this folder into ffe_NAME.
+#   Includes are written from src/: #include "NAME/header.hpp".
+function(ffe_room NAME)
+  cmake_parse_arguments(ROOM "" "" "USES;LIBS;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(ffe_${NAME} STATIC ${sources})
+  add_library(ffe::${NAME} ALIAS ffe_${NAME})
+  target_include_directories(ffe_${NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(ffe_${NAME} PUBLIC ffe_compiler ${ROOM_LIBS} PRIVATE ${ROOM_PRIVATE})
+  foreach(room ${ROOM_USES})
+    target_link_libraries(ffe_${NAME} PUBLIC ffe::${room})
+  endforeach()
+endfunction()
+
+# ffe_test(NAME [PREFIX prefix] [SOURCES file...] [USES room...] [LIBS library...])
+#   A GoogleTest executable test_NAME; its CTest names begin with "PREFIX." (default: NAME).
+#   Without SOURCES it takes every *_test.cpp of this folder.
+function(ffe_test NAME)
+  cmake_parse_arguments(T "" "PREFIX" "SOURCES;USES;LIBS" ${ARGN})
+  if(NOT T_PREFIX)
+    set(T_PREFIX ${NAME})
+  endif()
+  if(NOT T_SOURCES)
+    file(GLOB T_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  endif()
+  add_executable(test_${NAME} ${T_SOURCES})
+  target_include_directories(test_${NAME} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(test_${NAME} PRIVATE ffe_compiler GTest::gtest_main ${T_LIBS})
+  foreach(room ${T_USES})
+    target_link_libraries(test_${NAME} PRIVATE ffe::${room})
+  endforeach()
+  target_compile_definitions(test_${NAME} PRIVATE FFE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  gtest_discover_tests(test_${NAME} TEST_PREFIX "${T_PREFIX}." DISCOVERY_MODE PRE_TEST
+                       PROPERTIES TIMEOUT 300)
+endfunction()

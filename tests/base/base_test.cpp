@@ -1,0 +1,89 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "base/json.hpp"
+#include "base/secret.hpp"
+
+namespace ffe {
+namespace {
+
+TEST(hex, round_trip_and_errors) {
+  Bytes b{0x00, 0x1f, 0xff};
+  EXPECT_EQ(to_hex0x(b), "0x001fff");
+  EXPECT_EQ(from_hex("0X001FfF"), b);
+  EXPECT_THROW(from_hex("0x0"), Error);
+  EXPECT_THROW(from_hex("zz"), Error);
+  EXPECT_THROW(h256_from_hex("0x00"), Error);
+}
+
+// RFC 4648 §10.
+TEST(base64, rfc4648_vectors) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
+      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+  for (auto [plain, coded] : cases) {
+    EXPECT_EQ(to_base64(as_bytes(plain)), coded);
+    EXPECT_EQ(as_text(from_base64(coded)), plain);
+  }
+  for (const char* bad : {"Zg=", "Zg", "Z===", "Zh==", "Zm9=", "Z g=", "=AAA", "Zg==Zg=="}) {
+    EXPECT_THROW(from_base64(bad), Error) << bad;
+  }
+}
+
+TEST(json, limits_and_duplicates) {
+  EXPECT_EQ(parse_json(R"({"a":[1,2]})", "doc")["a"][1], 2);
+  EXPECT_THROW(parse_json(R"({"a":1,"a":2})", "doc"), Error);
+  EXPECT_THROW(parse_json("{", "doc"), Error);
+  EXPECT_THROW(parse_json(std::string(100, '['), "doc"), Error);
+  EXPECT_THROW(parse_json("[1,2,3]", "doc", {.max_bytes = 3}), Error);
+  EXPECT_THROW(parse_json("\"\xff\"", "doc"), Error);
+}
+
+// RFC 8785 §3.2.3, the part without floating-point numbers.
+TEST(json, canonical_form) {
+  Json v = Json::parse(R"({"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew","1":"One",
+                           "\ud83d\ude00":"Smiley","\u0080":"Control","\u00f6":"o umlaut"})");
+  EXPECT_EQ(canonical_json(v),
+            "{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"\u0080\":\"Control\",\"ö\":\"o umlaut\","
+            "\"€\":\"Euro Sign\",\"😀\":\"Smiley\",\"\uFB33\":\"Hebrew\"}");
+  EXPECT_EQ(canonical_json(Json::parse(R"( {"b": [true, -5, "\u0001\n"], "a": 0} )")),
+            R"({"a":0,"b":[true,-5,"\u0001\n"]})");
+  EXPECT_THROW(canonical_json(Json(1.5)), Error);
+  EXPECT_THROW(canonical_json(Json(nullptr)), Error);
+  EXPECT_THROW(canonical_json(Json(uint64_t{1} << 53)), Error);
+}
+
+TEST(file, atomic_write_and_limits) {
+  TempDir dir;
+  auto path = dir.path() / "x";
+  write_file_atomic(path, as_bytes("hello"), 0600);
+  EXPECT_EQ(read_text_file(path), "hello");
+  struct stat st{};
+  ASSERT_EQ(stat(path.c_str(), &st), 0);
+  EXPECT_EQ(st.st_mode & 0777, 0600u);
+  EXPECT_THROW(read_file(path, 4), Error);
+  EXPECT_THROW(read_file(dir.path()), Error);
+  EXPECT_THROW(read_file(dir.path() / "none"), Error);
+  EXPECT_THROW(write_file_atomic("/dev/full/x", as_bytes("x")), Error);
+}
+
+TEST(secret, moves_and_compares) {
+  SecretBytes a(as_bytes("key"));
+  SecretBytes b = std::move(a);
+  EXPECT_TRUE(a.empty());
+  EXPECT_TRUE(equal_constant_time(b.view(), as_bytes("key")));
+  EXPECT_FALSE(equal_constant_time(b.view(), as_bytes("kez")));
+  EXPECT_FALSE(equal_constant_time(b.view(), as_bytes("ke")));
+}
+
+TEST(error, names_and_exit_codes) {
+  EXPECT_EQ(error_name(ErrorCode::kAttestation), "attestation");
+  EXPECT_EQ(exit_status(ErrorCode::kAttestation), 3);
+  EXPECT_EQ(exit_status(ErrorCode::kChain), 6);
+  EXPECT_EQ(exit_status(ErrorCode::kCorrupt), 1);
+}
+
+}  // namespace
+}  // namespace ffe
