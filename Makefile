@@ -1,0 +1,57 @@
+# FFE: the commands a newcomer needs. Everything is idempotent; nothing is downloaded or built twice.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BUILD := build
+JOBS ?= $(shell nproc)
+CTEST_ARGS ?=
+
+.PHONY: help setup setup-contracts model build contracts test test-contracts demo bench lint format fresh clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+setup: ## Install what the build needs (Debian packages; sudo where you are not root)
+	@scripts/setup-system
+
+model: setup ## Fetch and check the demonstration's base model (SmolLM2-135M-Instruct, 98 MB)
+	@scripts/setup-model
+
+setup-contracts: setup
+	@scripts/setup-contracts
+
+contracts: setup-contracts ## Compile the contracts
+	@scripts/build-contracts $(BUILD)
+
+build: setup contracts ## Build everything into build/ (executables in build/bin)
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset dev > $(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: build model test-contracts ## Run all tests
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) $(CTEST_ARGS)
+
+test-contracts: contracts ## Run the contracts' tests
+	@npm --prefix contracts run --silent test:ci
+
+demo: build model ## The whole story on this machine: four parties, one slashed, three own one model
+	@$(BUILD)/bin/ffe demo
+
+bench: build model ## Run the benchmarks
+	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null
+	@cmake --build $(BUILD) -j $(JOBS)
+	@scripts/bench $(BUILD)
+
+lint: build ## Check formatting and run the static analysers
+	@scripts/lint $(BUILD)
+
+format: ## Format all sources
+	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+	@npm --prefix contracts run --silent format
+
+fresh: ## Prove the README: its two commands in a fresh Debian 12 root (needs root and mmdebstrap)
+	@scripts/fresh
+
+clean: ## Remove what was built
+	@rm -rf $(BUILD) contracts/out contracts/cache
