@@ -1,0 +1,83 @@
+// An HTTP/1.1 server for local services (cpp-httplib).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ffe::net {
+
+struct ServerRequest {
+  std::string method;
+  std::string path;                            // decoded, without the query
+  std::map<std::string, std::string> query;    // of a repeated name, the first
+  std::map<std::string, std::string> headers;  // keys in lower case; of a repeated one, the first
+  std::string body;
+  std::string remote;                 // the peer's IP address
+  std::vector<std::string> captures;  // groups of a regex route, the first at [0]
+};
+
+// A body that is written while it arises (server-sent events, large files).
+class ServerStream {
+ public:
+  virtual ~ServerStream() = default;
+  // False once the peer is gone or the server stops: end the stream then.
+  virtual bool write(std::string_view data) = 0;
+  virtual bool open() const = 0;
+};
+
+struct ServerResponse {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  // If set, it is called after the headers went out (chunked) and `body` is ignored.
+  std::function<void(ServerStream&)> stream;
+};
+
+struct HttpServerOptions {
+  std::string host = "127.0.0.1";
+  int port = 0;                       // 0: the system picks one
+  size_t max_body = size_t{8} << 20;  // larger requests get 413
+  size_t threads = 8;                 // each serves one connection at a time
+  int read_timeout_ms = 15'000;       // silence of a peer inside a request
+  int write_timeout_ms = 15'000;
+  int keep_alive_ms = 5'000;  // silence of a peer between requests
+  bool cors = false;          // answer any web origin, OPTIONS preflights included
+};
+
+// Answers 404 where nothing is registered, 405 for another method of a known path, 500 when a
+// handler throws (its message goes to the log, not to the peer). Error bodies are {"error":"…"}.
+class HttpServer {
+ public:
+  using Options = HttpServerOptions;
+  using Handler = std::function<ServerResponse(const ServerRequest&)>;
+
+  explicit HttpServer(Options options = {});
+  ~HttpServer();  // stops
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Register before start(). Handlers run on several threads at once.
+  void handle(std::string method, std::string path, Handler handler);
+  // The whole path must match the ECMAScript pattern. Exact paths go first, then in this order.
+  void handle_regex(std::string method, const std::string& pattern, Handler handler);
+
+  // Binds, serves in the background and returns the port. Throws Error{kIo}: "port N is in use".
+  int start();
+  // Ends open streams, waits for running handlers. May be called twice, and from any thread that is
+  // not a handler.
+  void stop();
+  int port() const;         // 0 before start()
+  std::string url() const;  // "http://127.0.0.1:port"
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ffe::net
