@@ -1,0 +1,98 @@
+// Client of 0G Storage: pays once, uploads with proofs, downloads and verifies every segment.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "storage/merkle.hpp"
+
+namespace ffe::evm {
+class Sender;
+}
+
+namespace ffe::storage {
+
+struct ClientOptions {
+  std::string rpc_url;             // the chain; empty: no payment, no on-chain check
+  std::vector<std::string> nodes;  // storage nodes; used before the indexer's
+  std::string indexer_url;         // asked for nodes when `nodes` is empty
+  unsigned replicas = 1;           // nodes that must hold each segment after an upload
+  unsigned workers = 4;            // parallel requests
+  unsigned segments_per_call = 4;  // segments in one upload request
+  int connect_timeout_ms = 5'000;
+  int request_timeout_ms = 30'000;
+  int slow_ms = 5'000;                 // a download slower than this is also asked of another node
+  int log_entry_timeout_ms = 300'000;  // the nodes see the transaction
+  int finality_timeout_ms = 600'000;   // the nodes hold every segment
+  int poll_ms = 500;
+  unsigned attempts = 8;  // per request, with back-off from 250 ms doubling to 10 s, and jitter
+  bool wait_finality = true;
+};
+
+// Options of a network by name: "devnet" (loopback), "galileo" or "aristotle".
+// Throws Error{kUsage} listing the names.
+ClientOptions network_options(std::string_view name);
+
+struct UploadResult {
+  H256 root;
+  uint64_t tx_seq = 0;
+  H256 tx_hash;  // zero if the file was paid for or stored already
+};
+
+struct FileInfo {
+  H256 root;
+  uint64_t size = 0;
+  uint64_t tx_seq = 0;
+  uint64_t start_entry = 0;
+  std::vector<SubmissionNode> nodes;
+  bool finalized = false;
+  bool pruned = false;
+  uint64_t uploaded_segments = 0;
+};
+
+// Which header of the official client-side encryption the bytes begin with: 1 (AES key) or 2
+// (ECIES), nothing otherwise. A guess, since version 1 has no more than one fixed byte.
+std::optional<int> official_encryption(ByteView head, uint64_t size);
+
+// Thread-safe; one upload per `Sender` at a time.
+class Client {
+ public:
+  explicit Client(ClientOptions options);
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Stores 1 byte to 4 GiB. Looks the root up first: what is stored is not paid for or sent again,
+  // and an interrupted upload goes on where it stopped. Throws Error: kBadInput for an empty or
+  // oversized file, kChain when the payment fails, kNetwork when nodes do not answer in time.
+  UploadResult upload(const std::filesystem::path& file, evm::Sender& sender,
+                      Progress progress = {});
+  UploadResult upload(ByteView bytes, evm::Sender& sender, Progress progress = {});
+  // A file of any size, cut as the official clients do; the roots in order are the file.
+  std::vector<UploadResult> upload_fragments(const std::filesystem::path& file, evm::Sender& sender,
+                                             Progress progress = {},
+                                             uint64_t fragment_bytes = kFragmentBytes);
+
+  // Writes the file when every segment's proof holds. Works in "<out>.part" and goes on with what
+  // an earlier attempt left there. Throws Error: kNetwork when the root is unknown or no node
+  // answers, kCorrupt naming node and segment when what is left is only altered bytes.
+  void download(const H256& root, const std::filesystem::path& out, Progress progress = {});
+  // Throws Error{kBadInput} if the file is larger than `max_bytes`.
+  Bytes download(const H256& root, size_t max_bytes);
+  void download_fragments(std::span<const H256> roots, const std::filesystem::path& out,
+                          Progress progress = {});
+
+  // What the nodes know about a root: a finalized transaction before any other.
+  std::optional<FileInfo> info(const H256& root);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ffe::storage
