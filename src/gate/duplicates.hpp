@@ -1,0 +1,57 @@
+// Near-copies of rows: normalised word shingles, MinHash with LSH to find candidates, exact Jaccard
+// similarity to decide.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "lm/rows.hpp"
+
+namespace ffe::gate {
+
+// A row as the comparison sees it. Question: all turns but the system's before the last answer;
+// for plain text the first half of its words.
+struct RowText {
+  std::string question;
+  std::string answer;
+};
+RowText row_text(const lm::Row& row);
+
+// Lower case (ASCII), words of letters, digits and bytes above 0x7f, joined by single spaces.
+std::string normalise(std::string_view text);
+
+// Sorted, distinct hashes of the pairs of neighbouring words of question and answer; of the single
+// words where there is one only.
+using Shingles = std::vector<uint64_t>;
+Shingles shingles(const RowText& text);
+double jaccard(const Shingles& a, const Shingles& b);
+
+inline constexpr double kNearCopy = 0.7;
+
+// Shingles that stand in more than a quarter of the rows of a source (of at least 16 rows) are its
+// template, not its content: they do not count in comparisons with that source.
+std::unordered_set<uint64_t> template_shingles(const std::vector<Shingles>& rows);
+Shingles without(const Shingles& row, const std::unordered_set<uint64_t>& ignored);
+
+// Finds near-copies among rows added before. Rows without shingles are never near-copies.
+class NearCopyIndex {
+ public:
+  // The first row added that is at least kNearCopy similar.
+  std::optional<size_t> find(const Shingles& row) const;
+  std::vector<size_t> find_all(const Shingles& row) const;
+  size_t add(Shingles row);
+  size_t size() const { return rows_.size(); }
+
+ private:
+  std::vector<size_t> candidates(const Shingles& row) const;
+
+  std::vector<Shingles> rows_;
+  std::unordered_map<uint64_t, std::vector<uint32_t>> buckets_;
+};
+
+}  // namespace ffe::gate

@@ -1,0 +1,38 @@
+// Row screens for the joint training, and the screen for trigger backdoors. They drop or exclude;
+// they never slash.
+#pragma once
+
+#include <cstdint>
+#include <unordered_set>
+#include <vector>
+
+#include "gate/duplicates.hpp"
+#include "lm/rows.hpp"
+
+namespace ffe::gate {
+
+enum class RowFlag : uint8_t { kKeep, kEmpty, kEcho, kRepeated, kCopy, kUnusable, kUnlikely };
+
+// Unlike questions that share one answer: from here on the rows are dropped …
+inline constexpr size_t kRepeatedRows = 4;
+// … and from here on, if also above 1 % of the rows, a backdoor is suspected.
+inline constexpr size_t kBackdoorRows = 8;
+// How far above the pool's worst answer a row's mean loss may lie, in nats.
+inline constexpr double kUnlikelyMargin = 0.5;
+
+struct TextScreen {
+  std::vector<RowFlag> flags;  // one per row
+  size_t largest_cluster = 0;  // unlike questions under one answer that the pool does not share
+  bool backdoor_suspected = false;
+};
+
+// `common`: normalised answers that the pool itself gives more than once (labels, "yes"), which are
+// no sign of anything.
+TextScreen screen_texts(const std::vector<RowText>& rows,
+                        const std::unordered_set<std::string>& common);
+std::unordered_set<std::string> common_answers(const std::vector<RowText>& pool);
+
+// The loss above which a row is dropped.
+double unlikely_threshold(const std::vector<double>& pool_losses);
+
+}  // namespace ffe::gate
