@@ -99,6 +99,7 @@ class RootHasher {
     uint32_t height;  // in segments: log2
   };
   void add_segment(const uint8_t* data);
+  void push(Subtree subtree);
 
   Bytes buffer_;
   uint64_t size_ = 0;
@@ -140,6 +141,8 @@ class FileTree {
   std::vector<SubmissionNode> nodes() const { return nodes_; }
 
  private:
+  void find_nodes(const Source& source);
+
   FileShape shape_;
   std::vector<std::vector<H256>> levels_;  // segment roots (padded segments) up to the root
   std::vector<SubmissionNode> nodes_;
