@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-import {
-    Submission,
-    SubmissionData,
-    SubmissionNode,
-    ZeroGFlow,
-    ZeroGMarket
-} from "../src/devnet/ZeroGFlow.sol";
+import {Submission, SubmissionData, SubmissionNode, ZeroGFlow, ZeroGMarket} from "../src/devnet/ZeroGFlow.sol";
 
 interface Cheats {
     function deal(address who, uint256 amount) external;
@@ -51,20 +45,15 @@ contract ZeroGFlowTest {
         require(flow.submissionIndex.selector == 0xb8a409ac, "submissionIndex");
         require(flow.firstBlock.selector == 0x231b0268, "firstBlock");
         require(ZeroGFlow.NotEnoughFee.selector == 0xf85c6482, "NotEnoughFee");
-        require(
-            Submit.selector == 0x167ce04d2aa1981994d3a31695da0d785373335b1078cec239a1a3a2c7675555,
-            "Submit"
-        );
+        require(Submit.selector == 0x167ce04d2aa1981994d3a31695da0d785373335b1078cec239a1a3a2c7675555, "Submit");
     }
 
     // --- positions, as seen on a fresh contract of the network ------------------------------
 
     function test_positions() public {
-        uint256[10] memory sizes = [
-            uint256(300_000), 300_000, 1, 256, 257, 4097, 262_144, 262_145, 1_048_577, 3_000_000
-        ];
-        uint256[10] memory starts =
-            [uint256(1024), 3072, 4352, 4353, 4354, 4368, 5120, 6144, 8192, 16_384];
+        uint256[10] memory sizes =
+            [uint256(300_000), 300_000, 1, 256, 257, 4097, 262_144, 262_145, 1_048_577, 3_000_000];
+        uint256[10] memory starts = [uint256(1024), 3072, 4352, 4353, 4354, 4368, 5120, 6144, 8192, 16_384];
         for (uint256 i = 0; i < sizes.length; ++i) {
             (uint256 index,, uint256 start,) = pay(file(sizes[i]));
             require(index == i, "index");
@@ -129,9 +118,7 @@ contract ZeroGFlowTest {
 
     function test_tooLittleIsRefused() public {
         SubmissionData memory data = file(257);
-        vm.expectRevert(
-            abi.encodeWithSelector(ZeroGFlow.NotEnoughFee.selector, PRICE, 2, 2 * PRICE - 1)
-        );
+        vm.expectRevert(abi.encodeWithSelector(ZeroGFlow.NotEnoughFee.selector, PRICE, 2, 2 * PRICE - 1));
         flow.submit{value: 2 * PRICE - 1}(Submission(data, SUBMITTER));
     }
 
@@ -174,7 +161,9 @@ contract ZeroGFlowTest {
     function testFuzz_everySizeIsAccepted(uint40 size) public {
         SubmissionData memory data = file(uint256(size) + 1);
         uint256 sectors = 0;
-        for (uint256 i = 0; i < data.nodes.length; ++i) sectors += 1 << data.nodes[i].height;
+        for (uint256 i = 0; i < data.nodes.length; ++i) {
+            sectors += 1 << data.nodes[i].height;
+        }
         vm.deal(address(this), sectors * PRICE);
         (,,, uint256 length) = pay(data);
         require(length == sectors, "length");
@@ -187,7 +176,9 @@ contract ZeroGFlowTest {
         returns (uint256 index, bytes32 digest, uint256 start, uint256 length)
     {
         uint256 sectors = 0;
-        for (uint256 i = 0; i < data.nodes.length; ++i) sectors += 1 << data.nodes[i].height;
+        for (uint256 i = 0; i < data.nodes.length; ++i) {
+            sectors += 1 << data.nodes[i].height;
+        }
         return flow.submit{value: sectors * PRICE}(Submission(data, SUBMITTER));
     }
 
@@ -213,7 +204,9 @@ contract ZeroGFlowTest {
         uint256 unit = next >= 16 ? next / 16 : 1;
         uint256 padded = (sectors + unit - 1) / unit * unit;
         uint256 count = 0;
-        for (uint256 rest = padded; rest != 0; rest &= rest - 1) ++count;
+        for (uint256 rest = padded; rest != 0; rest &= rest - 1) {
+            ++count;
+        }
         data.length = size;
         data.nodes = new SubmissionNode[](count);
         uint256 i = 0;

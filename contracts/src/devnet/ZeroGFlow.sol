@@ -132,8 +132,7 @@ contract ZeroGFlow {
         startIndexes = new uint256[](n);
         lengths = new uint256[](n);
         for (uint256 i = 0; i < n; ++i) {
-            (indexes[i], digests[i], startIndexes[i], lengths[i]) =
-                _submit(submissions[i], msg.sender);
+            (indexes[i], digests[i], startIndexes[i], lengths[i]) = _submit(submissions[i], msg.sender);
         }
     }
 
