@@ -18,6 +18,7 @@ class HpkeContext {
   Bytes seal(ByteView aad, ByteView plaintext);
   // Throws Error{kCorrupt}; the sequence number advances on success only.
   Bytes open(ByteView aad, ByteView ciphertext);
+  SecretBytes open_secret(ByteView aad, ByteView ciphertext);
   SecretBytes export_secret(ByteView exporter_context, size_t length) const;
 
  private:
@@ -53,6 +54,9 @@ class HpkeReceiver {
 
   // Throws Error{kCorrupt} if this is not the next message of the sender with this aad.
   Bytes open(ByteView aad, ByteView ciphertext) { return context_.open(aad, ciphertext); }
+  SecretBytes open_secret(ByteView aad, ByteView ciphertext) {
+    return context_.open_secret(aad, ciphertext);
+  }
   SecretBytes export_secret(ByteView exporter_context, size_t length) const {
     return context_.export_secret(exporter_context, length);
   }

@@ -41,6 +41,7 @@ class ChaChaRng {
   SecretBytes key_;
   std::array<uint32_t, 16> block_{};
   uint32_t counter_ = 0;
+  bool exhausted_ = false;
   size_t used_ = 16;
 };
 
