@@ -30,7 +30,8 @@ struct RlpItem {
 Bytes rlp_encode(const RlpItem& item);
 
 // Strict: canonical lengths only, nothing after the item, at most 64 levels. Throws
-// Error{kBadInput} that names the offset.
-RlpItem rlp_decode(ByteView data);
+// Error{kBadInput} that names the offset. The limit stands because a byte of data can become an
+// item of a hundred bytes.
+RlpItem rlp_decode(ByteView data, size_t max_bytes = size_t{1} << 20);
 
 }  // namespace ffe::evm
