@@ -11,14 +11,12 @@
 
 #include "base/bytes.hpp"
 #include "base/json.hpp"
+#include "lm/dtype.hpp"
 #include "lm/model_config.hpp"
 
 namespace ffe::lm {
 
 class GgufFile;
-
-enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1, kQ4_K, kQ6_K };
-std::string_view dtype_name(DType dtype);
 
 // Row-major as Hugging Face writes it: {rows, columns} for a matrix, {n} for a vector.
 struct TensorInfo {
