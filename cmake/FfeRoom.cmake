@@ -4,6 +4,10 @@
 function(ffe_room NAME)
   cmake_parse_arguments(ROOM "" "" "USES;LIBS;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(NOT sources)  # a room that only has headers so far
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp "")
+    set(sources ${CMAKE_CURRENT_BINARY_DIR}/empty.cpp)
+  endif()
   add_library(ffe_${NAME} STATIC ${sources})
   add_library(ffe::${NAME} ALIAS ffe_${NAME})
   target_include_directories(ffe_${NAME} PUBLIC ${CMAKE_SOURCE_DIR}/src)
@@ -33,4 +37,22 @@ function(ffe_test NAME)
   target_compile_definitions(test_${NAME} PRIVATE FFE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   gtest_discover_tests(test_${NAME} TEST_PREFIX "${T_PREFIX}." DISCOVERY_MODE PRE_TEST
                        PROPERTIES TIMEOUT 300)
+endfunction()
+
+# ffe_embed(TARGET NAMESPACE variable=file ...)
+#   Compiles text files into TARGET as `extern const std::string_view variable` of NAMESPACE.
+function(ffe_embed TARGET NAMESPACE)
+  foreach(pair ${ARGN})
+    string(REGEX MATCH "^([^=]+)=(.+)$" _ ${pair})
+    set(variable ${CMAKE_MATCH_1})
+    get_filename_component(file ${CMAKE_MATCH_2} ABSOLUTE BASE_DIR ${CMAKE_SOURCE_DIR})
+    set(generated ${CMAKE_CURRENT_BINARY_DIR}/embed_${variable}.cpp)
+    add_custom_command(
+      OUTPUT ${generated}
+      COMMAND ${CMAKE_COMMAND} -DIN=${file} -DOUT=${generated} -DNAMESPACE=${NAMESPACE}
+              -DVARIABLE=${variable} -P ${CMAKE_SOURCE_DIR}/cmake/Embed.cmake
+      DEPENDS ${file} ${CMAKE_SOURCE_DIR}/cmake/Embed.cmake
+      VERBATIM)
+    target_sources(${TARGET} PRIVATE ${generated})
+  endforeach()
 endfunction()
