@@ -1,0 +1,12 @@
+// Ctrl-C and SIGTERM as a flag that long work looks at, so that everything is put away in order.
+#pragma once
+
+namespace ffe {
+
+// SIGINT and SIGTERM set the flag; a second one ends the process at once.
+void install_interrupt_handler();
+bool interrupted();
+// Throws Error{kInterrupted} once the flag is set.
+void check_interrupt();
+
+}  // namespace ffe

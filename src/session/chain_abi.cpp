@@ -1,0 +1,76 @@
+#include <map>
+
+#include "session/chain.hpp"
+
+namespace ffe::session {
+
+// Compiled in from contracts/abi (CMake: ffe_embed).
+extern const std::string_view kCoordinatorAbiJson;
+extern const std::string_view kRegistryAbiJson;
+extern const std::string_view kInftAbiJson;
+
+namespace {
+
+std::shared_ptr<const evm::ContractAbi> load(std::string_view json, std::string_view what) {
+  return std::make_shared<const evm::ContractAbi>(
+      evm::ContractAbi::from_json(parse_json(json, what), what));
+}
+
+}  // namespace
+
+std::shared_ptr<const evm::ContractAbi> coordinator_abi() {
+  static const auto abi = load(kCoordinatorAbiJson, "FFECoordinator");
+  return abi;
+}
+
+std::shared_ptr<const evm::ContractAbi> registry_abi() {
+  static const auto abi = load(kRegistryAbiJson, "EnclaveRegistry");
+  return abi;
+}
+
+std::shared_ptr<const evm::ContractAbi> inft_abi() {
+  static const auto abi = load(kInftAbiJson, "CoOwnedINFT");
+  return abi;
+}
+
+std::shared_ptr<const evm::AbiRegistry> contract_errors() {
+  static const auto registry = [] {
+    auto all = std::make_shared<evm::AbiRegistry>();
+    for (const auto& abi : {coordinator_abi(), registry_abi(), inft_abi()}) all->add(*abi);
+    return std::shared_ptr<const evm::AbiRegistry>(std::move(all));
+  }();
+  return registry;
+}
+
+std::string revert_hint(std::string_view error_name) {
+  static const std::map<std::string_view, std::string_view> kHints = {
+      {"SubmitClosed", "the deadline has passed: nothing can be submitted or withdrawn any more"},
+      {"NotParticipant", "ask the opener to put this account on the list of a new session"},
+      {"WrongState", "look at the session's state: ffe session status"},
+      {"UnknownSession", "check the session's number and the network"},
+      {"BondTooSmall", "the operator must deposit a larger bond before this session can open"},
+      {"EnclaveNotActive", "the enclave's registration lapsed or was retired: choose another"},
+      {"EnclaveRevoked", "the enclave's platform was revoked: nothing it signs is accepted"},
+      {"WrongValue", "send exactly the stake (or the fee) that the terms name"},
+      {"QuorumNotReached", "wait for more submissions, or expire the session after its window"},
+      {"AlreadySlashed", "somebody else brought the certificate already: nothing is left to do"},
+      {"NothingToClaim", "everything owed to this account was paid out already"},
+      {"SessionTagUsed", "open with another salt"},
+  };
+  auto it = kHints.find(error_name);
+  return it == kHints.end() ? std::string() : std::string(it->second);
+}
+
+std::string_view name(SessionState state) {
+  static constexpr std::string_view kNames[] = {"none",      "open",    "sealed",  "settled",
+                                                "cancelled", "expired", "aborted", "failed"};
+  return kNames[static_cast<size_t>(state)];
+}
+
+std::string_view name(EnclaveStatus status) {
+  static constexpr std::string_view kNames[] = {"unknown", "active", "expired", "retired",
+                                                "revoked"};
+  return kNames[static_cast<size_t>(status)];
+}
+
+}  // namespace ffe::session

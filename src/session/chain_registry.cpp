@@ -1,0 +1,95 @@
+#include "base/hex.hpp"
+#include "crypto/keccak.hpp"
+#include "session/chain.hpp"
+
+namespace ffe::session {
+
+Registry::Registry(evm::RpcClient& rpc, const Address& address, uint64_t from_block)
+    : contract_(rpc, address, registry_abi()), rpc_(&rpc), from_block_(from_block) {}
+
+bool Registry::development() const { return contract_.call("development")[0].as_bool(); }
+
+EnclaveRecord Registry::enclave(const H256& id) const {
+  evm::Value e = contract_.call("enclave", {id})[0];
+  EnclaveRecord out;
+  out.signer = e["signer"].as_address();
+  out.payee = e["payee"].as_address();
+  out.code_hash = e["codeHash"].as_h256();
+  out.platform_id = e["platformId"].as_h256();
+  out.valid_until = e["validUntil"].as_u64();
+  uint64_t status = e["status"].as_u64();
+  if (status > 4) throw Error(ErrorCode::kCorrupt, "registry: unknown enclave status");
+  out.status = static_cast<EnclaveStatus>(status);
+  out.development = e["development"].as_bool();
+  out.application_proven = e["applicationProven"].as_bool();
+  return out;
+}
+
+std::optional<Registry::Registration> Registry::registration(const H256& id) const {
+  auto logs = contract_.logs("EnclaveRegistered", from_block_, std::nullopt, {evm::Value(id)});
+  if (logs.empty()) return std::nullopt;
+  const H256& tx_hash = logs.back().log.tx_hash;
+  Json tx = rpc_->raw("eth_getTransactionByHash", {to_hex0x(tx_hash.bytes)});
+  Bytes input = from_hex(json_string(tx, "input", "transaction"));
+  evm::Value call = contract_.abi().function("register").decode_call(input);
+  auto bytes = [&](const char* member) {
+    ByteView view = call[member].as_bytes();
+    return Bytes(view.begin(), view.end());
+  };
+  return Registration{bytes("quote"), bytes("ext"), tx_hash};
+}
+
+evm::Receipt Registry::register_enclave(evm::Sender& sender, ByteView quote, ByteView ext,
+                                        const Address& payee, const crypto::Signature& signature) {
+  return contract_.send(sender, "register", {quote, ext, payee, signature});
+}
+
+evm::Receipt Registry::retire(evm::Sender& sender, const H256& id) {
+  return contract_.send(sender, "retire", {id});
+}
+
+Inft::Inft(evm::RpcClient& rpc, const Address& address, uint64_t from_block)
+    : contract_(rpc, address, inft_abi()), rpc_(&rpc), from_block_(from_block) {}
+
+std::vector<TokenView> Inft::tokens_of(const evm::U256& session_id) const {
+  std::vector<TokenView> out;
+  evm::Value ids = contract_.call("tokensOf", {session_id})[0];
+  for (const evm::Value& id : ids.items()) {
+    TokenView t;
+    t.id = id.as_u256();
+    t.owner = contract_.call("ownerOf", {t.id})[0].as_address();
+    t.key_stale = contract_.call("keyStale", {t.id})[0].as_bool();
+    t.sealed_key_hash = contract_.call("sealedKeyHash", {t.id})[0].as_h256();
+    out.push_back(t);
+  }
+  return out;
+}
+
+H256 Inft::artifact_root(const evm::U256& session_id) const {
+  return contract_.call("artifact", {session_id})[0]["artifactRoot"].as_h256();
+}
+
+Bytes Inft::sealed_key(const TokenView& token) const {
+  if (token.key_stale) {
+    throw Error(ErrorCode::kKey,
+                "token " + token.id.to_string() + " moved without its key",
+                "ask its seller to re-seal the key: ffe transfer");
+  }
+  auto logs = contract_.logs("PublishedSealedKey", from_block_, std::nullopt,
+                             {evm::Value(token.owner), evm::Value(token.id)});
+  for (auto log = logs.rbegin(); log != logs.rend(); ++log) {
+    const evm::Value& keys = log->arguments["_sealedKeys"];
+    if (keys.size() != 1) continue;
+    ByteView key = keys[0].as_bytes();
+    if (crypto::keccak256(key) == token.sealed_key_hash) return {key.begin(), key.end()};
+  }
+  throw Error(ErrorCode::kCorrupt, "token " + token.id.to_string() +
+                                       ": the published key is not the one that the chain names",
+              "the chain's endpoint hides logs: use another one");
+}
+
+std::string Inft::token_uri(const evm::U256& token_id) const {
+  return contract_.call("tokenURI", {token_id})[0].as_string();
+}
+
+}  // namespace ffe::session
