@@ -61,9 +61,7 @@ class Value {
   Value(const U256& number) : data_(Number{number, false}) {}
   // A negative number is kept in two's complement and fits intN only.
   template <std::integral T>
-  requires(!std::same_as<T, bool>) Value(T number)
-      : data_(number < 0 ? negative(static_cast<int64_t>(number))
-                         : Number{U256(static_cast<uint64_t>(number)), false}) {}
+  requires(!std::same_as<T, bool>) Value(T number) : data_(number_of(number)) {}
   template <std::same_as<bool> B>
   Value(B flag) : data_(flag) {}
   Value(const Address& address) : data_(address) {}
@@ -97,10 +95,14 @@ class Value {
   const std::string& as_string() const;
   const Values& items() const;
   size_t size() const { return items().size(); }
-  const Value& operator[](size_t index) const;           // throws when out of range
-  const Value& operator[](std::string_view name) const;  // of a decoded tuple; throws when absent
-  const Value& operator[](const char* name) const { return (*this)[std::string_view(name)]; }
-  const Value& operator[](int index) const { return (*this)[static_cast<size_t>(index)]; }
+  const Value& at(size_t index) const;           // throws when out of range
+  const Value& at(std::string_view name) const;  // of a tuple with names; throws when absent
+  template <std::integral T>
+  const Value& operator[](T index) const {
+    return at(static_cast<size_t>(index));
+  }
+  const Value& operator[](std::string_view name) const { return at(name); }
+  const Value& operator[](const char* name) const { return at(std::string_view(name)); }
 
   // For people: numbers in decimal, bytes in hex, addresses with checksum, text in quotes,
   // "(id=7, who=[0x…])". Long bytes and texts are cut.
@@ -123,6 +125,13 @@ class Value {
 
  private:
   static Number negative(int64_t number);
+  template <std::integral T>
+  static Number number_of(T number) {
+    if constexpr (std::signed_integral<T>) {
+      if (number < 0) return negative(number);
+    }
+    return {U256(number), false};
+  }
 
   Data data_;
   std::shared_ptr<const std::vector<std::string>> names_;
@@ -138,6 +147,11 @@ enum class Trailing { kRefuse, kAllow };
 // anything is allocated. kAllow takes bytes after the last value, for results of contracts that
 // gained outputs. Throws Error{kBadInput} that names the path and the offset.
 Values abi_decode(const std::vector<Type>& types, ByteView data, Trailing = Trailing::kRefuse);
+
+// The same for an argument list whose names are known: `tuple` holds the parameters; errors and the
+// decoded tuple name them.
+Bytes abi_encode_members(const Type& tuple, const Values& values);
+Value abi_decode_members(const Type& tuple, ByteView data, Trailing = Trailing::kRefuse);
 
 // Solidity's abi.encodePacked for values whose types need no choice of padding: uintN, intN,
 // address, bool, bytesN, bytes, string; arrays and tuples are refused.

@@ -173,6 +173,13 @@ void encode(const Type& type, const Value& value, const Path& path, Bytes& out) 
   }
 }
 
+Type unnamed_tuple(const std::vector<Type>& types) {
+  Type tuple;
+  tuple.kind = Kind::kTuple;
+  tuple.items = types;
+  return tuple;
+}
+
 // ---- decoding
 
 class Decoder {
@@ -307,32 +314,41 @@ class Decoder {
 
 }  // namespace
 
-Bytes abi_encode(const std::vector<Type>& types, const Values& values) {
-  if (types.size() != values.size()) {
-    throw Error(ErrorCode::kBadInput, "ABI: " + std::to_string(types.size()) +
+Bytes abi_encode_members(const Type& tuple, const Values& values) {
+  if (tuple.items.size() != values.size()) {
+    throw Error(ErrorCode::kBadInput, "ABI: " + std::to_string(tuple.items.size()) +
                                           " values are needed, got " +
                                           std::to_string(values.size()));
   }
   Bytes out;
   encode_sequence(
-      values, [&](size_t i) -> const Type& { return types[i]; }, nullptr, nullptr, out);
+      values, [&](size_t i) -> const Type& { return tuple.items[i]; }, nullptr, &tuple, out);
   return out;
 }
 
-Values abi_decode(const std::vector<Type>& types, ByteView data, Trailing trailing) {
+Value abi_decode_members(const Type& tuple, ByteView data, Trailing trailing) {
   Decoder decoder(data);
   Values out = decoder.sequence(
-      types.size(), [&](size_t i) -> const Type& { return types[i]; }, 0, nullptr, nullptr);
+      tuple.items.size(), [&](size_t i) -> const Type& { return tuple.items[i]; }, 0, nullptr,
+      &tuple);
   if (trailing == Trailing::kRefuse && !decoder.all_read()) {
     throw Error(ErrorCode::kBadInput,
                 "ABI: " + std::to_string(decoder.unread()) + " bytes belong to no value");
   }
-  return out;
+  return Value::named(std::move(out), tuple.names);
+}
+
+Bytes abi_encode(const std::vector<Type>& types, const Values& values) {
+  return abi_encode_members(unnamed_tuple(types), values);
+}
+
+Values abi_decode(const std::vector<Type>& types, ByteView data, Trailing trailing) {
+  return abi_decode_members(unnamed_tuple(types), data, trailing).items();
 }
 
 Bytes abi_encode_packed(const std::vector<Type>& types, const Values& values) {
+  abi_encode(types, values);  // checks every value against its type
   Bytes out;
-  Bytes padded_form = abi_encode(types, values);  // checks every value
   for (size_t i = 0; i < types.size(); ++i) {
     const Type& type = types[i];
     Path path{nullptr, i, nullptr};

@@ -181,7 +181,7 @@ const Values& Value::items() const {
   return get<Values>(data_, "a list");
 }
 
-const Value& Value::operator[](size_t index) const {
+const Value& Value::at(size_t index) const {
   const Values& list = items();
   if (index >= list.size()) {
     bad("no item " + std::to_string(index) + " in a list of " + std::to_string(list.size()));
@@ -189,7 +189,7 @@ const Value& Value::operator[](size_t index) const {
   return list[index];
 }
 
-const Value& Value::operator[](std::string_view name) const {
+const Value& Value::at(std::string_view name) const {
   const Values& list = items();
   for (size_t i = 0; names_ && i < list.size() && i < names_->size(); ++i) {
     if ((*names_)[i] == name) return list[i];

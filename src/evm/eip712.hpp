@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,11 +36,10 @@ class StructTypes {
 
  private:
   struct Member {
-    std::string type;               // as written
-    std::string base;               // without array suffixes
-    std::vector<int64_t> suffixes;  // from left to right; -1: dynamic
     std::string name;
-    Type atom;  // unless `base` is a struct
+    std::string base;                            // the type without array suffixes
+    std::optional<Type> atom;                    // none: `base` is a struct
+    std::vector<std::optional<size_t>> lengths;  // array suffixes from left to right
   };
   struct Struct {
     std::string definition;
@@ -48,10 +49,13 @@ class StructTypes {
   };
 
   const Struct& find(std::string_view name) const;
-  void link(const std::string& name, std::vector<std::string>& path);
-  Bytes encode_member(const Member& member, size_t suffixes, const Value& value,
-                      const std::string& path) const;
+  void add_all(std::string_view definitions);
+  void collect(const std::string& name, std::set<std::string>& found,
+               std::vector<std::string>& path) const;
   H256 hash_members(const Struct& type, const Values& members, const std::string& path) const;
+  // The 32 bytes that stand for `value`, of which the first `depth` array suffixes count.
+  H256 encode_member(const Member& member, size_t depth, const Value& value,
+                     const std::string& path) const;
 
   std::map<std::string, Struct, std::less<>> structs_;
 };

@@ -126,30 +126,30 @@ Type SignatureParser::type(int depth) {
   return array_suffixes(std::move(*elementary), depth);
 }
 
+std::optional<std::optional<size_t>> SignatureParser::array_suffix() {
+  if (!take('[')) return std::nullopt;
+  if (take(']')) return std::optional<size_t>();
+  std::string_view word = peek_word();
+  std::optional<size_t> length = word.empty() ? std::nullopt : number(word);
+  if (!length) fail("an array length above 0 expected");
+  at_ += word.size();
+  expect(']');
+  return length;
+}
+
 Type SignatureParser::array_suffixes(Type element, int depth) {
-  while (take('[')) {
+  while (auto length = array_suffix()) {
     if (++depth > kMaxDepth) fail("nested too deeply");
+    if (length->value_or(1) > kMaxHead / element.head_size()) fail("array too large");
     Type array;
     array.kind = Type::Kind::kArray;
     array.size = 0;
-    if (!take(']')) {
-      array.length = array_length();
-      if (*array.length > kMaxHead / element.head_size()) fail("array too large");
-      expect(']');
-    }
+    array.length = *length;
     array.items.push_back(std::move(element));
     element = std::move(array);
   }
   if (element.head_size() > kMaxHead) fail("type too large");
   return element;
-}
-
-size_t SignatureParser::array_length() {
-  std::string_view word = peek_word();
-  std::optional<size_t> length = word.empty() ? std::nullopt : number(word);
-  if (!length || *length == 0) fail("an array length above 0 expected");
-  at_ += word.size();
-  return *length;
 }
 
 std::vector<Param> SignatureParser::params(bool indexed_allowed, int depth) {

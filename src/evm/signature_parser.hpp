@@ -27,12 +27,14 @@ class SignatureParser {
   // "(type [indexed] [location] [name], …)"
   std::vector<Param> params(bool indexed_allowed, int depth = 0);
 
+  // "[]" or "[3]" if it comes next: nullopt within for a dynamic one.
+  std::optional<std::optional<size_t>> array_suffix();
+
   [[noreturn]] void fail(const std::string& why) const;
 
  private:
   void skip_space();
   Type array_suffixes(Type element, int depth);
-  size_t array_length();
 
   std::string_view text_;
   size_t at_ = 0;
