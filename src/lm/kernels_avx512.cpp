@@ -1,0 +1,72 @@
+// Kernels for AVX-512 (F, BW, DQ, VL). Compiled with those flags; reached only after a CPUID check.
+#include <cstddef>
+#include <immintrin.h>
+
+namespace ffe::lm {
+namespace {
+
+struct V {
+  static constexpr int kTileRows = 12;
+  static constexpr int kTileVectors = 2;
+
+  __m512 v;
+
+  static __mmask16 mask(size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
+  static V zero() { return {_mm512_setzero_ps()}; }
+  static V set1(float x) { return {_mm512_set1_ps(x)}; }
+  static V load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static V load_n(const float* p, size_t n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+  void store_n(float* p, size_t n) const { _mm512_mask_storeu_ps(p, mask(n), v); }
+  static V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+  static V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
+  static V min(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }
+  static V sqrt(V a) { return {_mm512_sqrt_ps(a.v)}; }
+  static float sqrt1(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+  static V round(V a) {
+    return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+  }
+  static V times_power_of_two(V a, V n) {
+    const __m512i bits = _mm512_slli_epi32(_mm512_cvtps_epi32(n.v), 23);
+    return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), bits))};
+  }
+  static V zero_where_below(V a, V x, V limit) {
+    return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, limit.v, _CMP_GE_OQ), a.v)};
+  }
+  float reduce_add() const {
+    const __m256 a = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+    const __m128 b = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    const __m128 c = _mm_add_ps(b, _mm_movehl_ps(b, b));
+    return _mm_cvtss_f32(_mm_add_ss(c, _mm_movehdup_ps(c)));
+  }
+  float reduce_max() const { return _mm512_reduce_max_ps(v); }
+  static inline void transpose16(const float* src, size_t src_row, float* dst, size_t dst_row);
+};
+
+inline V operator+(V a, V b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+inline V operator-(V a, V b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+inline V operator*(V a, V b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+inline V operator/(V a, V b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+
+}  // namespace
+}  // namespace ffe::lm
+
+#include "lm/kernels_impl.hpp"
+#include "lm/kernels_transpose8.hpp"
+
+namespace ffe::lm {
+
+const Kernels* avx512_kernels_unchecked() {
+  static constexpr Kernels table = make_kernels("avx512");
+  return &table;
+}
+
+}  // namespace ffe::lm

@@ -1,0 +1,65 @@
+// A frozen weight matrix laid out for one numeric path: the interface behind which the paths
+// differ.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "lm/arena.hpp"
+#include "lm/kernels.hpp"
+#include "lm/numeric.hpp"
+
+namespace ffe::lm {
+
+// A low-rank addition to some rows of a product: Y[i] += h[i] · panels for i in [begin, end).
+struct SkinnyTerm {
+  size_t begin, end;
+  const float* h;  // row i at h + i * h_row
+  size_t h_row;
+  const float* panels;  // [ceil(width / 16)][rank][16]
+  size_t rank;
+};
+
+// Y[m, width] = start + X[m, depth] · M + the terms, in this order for every value.
+struct FrozenProduct {
+  const float* x;
+  size_t x_row;
+  size_t m;
+  const float* start = nullptr;  // null: zero
+  size_t start_row = 0;          // 0: the same row (a bias) for all
+  float* y;
+  size_t y_row;
+  std::span<const SkinnyTerm> terms = {};
+};
+
+class FrozenMatrix {
+ public:
+  virtual ~FrozenMatrix() = default;
+  size_t rows() const { return rows_; }
+  size_t columns() const { return columns_; }
+
+  // Y = X · Wᵀ: X [m, columns], Y [m, rows].
+  virtual void forward(const FrozenProduct& product, int threads) const = 0;
+  // Y = X · W: X [m, rows], Y [m, columns].
+  virtual void backward(const FrozenProduct& product, int threads) const = 0;
+  // Row `row` of W as the path sees it (embeddings).
+  virtual void copy_row(size_t row, float* out) const = 0;
+
+ protected:
+  FrozenMatrix(size_t rows, size_t columns) : rows_(rows), columns_(columns) {}
+
+  size_t rows_;
+  size_t columns_;
+};
+
+// Fills `out` with rows [first, first + out.size() / columns) of the weights, fp32 row-major.
+using WeightReader = std::function<void(uint64_t first, std::span<float> out)>;
+
+std::unique_ptr<FrozenMatrix> make_frozen_matrix(NumericPath path, size_t rows, size_t columns,
+                                                 const WeightReader& read, int threads);
+
+}  // namespace ffe::lm
