@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/json.hpp"
+#include "base/progress.hpp"
 
 namespace ffe::storage {
 
@@ -110,8 +110,6 @@ class RootHasher {
 H256 data_root(ByteView bytes);
 // Throws Error{kIo} that names the file.
 H256 data_root_of_file(const std::filesystem::path& path);
-
-using Progress = std::function<void(uint64_t done, uint64_t total)>;
 
 // Bytes that can be read at any offset by several threads at once: a file or memory.
 class Source {
