@@ -1,0 +1,45 @@
+// The HTTP interface of the enclave service (docs/spec/enclave-api.md). Answers anyone; holds no
+// secret that it could give away.
+#pragma once
+
+#include <memory>
+
+#include "aggregator/config.hpp"
+#include "aggregator/enclave.hpp"
+#include "aggregator/model.hpp"
+#include "aggregator/registration.hpp"
+#include "aggregator/status.hpp"
+#include "net/http_server.hpp"
+
+namespace ffe::aggregator {
+
+struct ApiContext {
+  const Config& config;
+  Enclave& enclave;
+  tee::EvidenceProvider& provider;
+  const BaseModel& model;
+  const Journal& journal;
+  const StatusBoard& status;
+  const Registration& registration;
+};
+
+class Api {
+ public:
+  explicit Api(ApiContext context);  // starts serving
+  ~Api();
+  int port() const { return server_.port(); }
+
+ private:
+  net::ServerResponse evidence() const;
+  net::ServerResponse grant(const net::ServerRequest& request) const;
+  net::ServerResponse offer(const net::ServerRequest& request) const;
+  net::ServerResponse session(const net::ServerRequest& request) const;
+  net::ServerResponse certificates(const net::ServerRequest& request) const;
+  net::ServerResponse metrics() const;
+  void check_terms(const session::SessionTerms& terms, const std::string& recipe_text) const;
+
+  ApiContext context_;
+  net::HttpServer server_;
+};
+
+}  // namespace ffe::aggregator

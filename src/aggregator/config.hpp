@@ -1,0 +1,52 @@
+// The operator's configuration of ffe-aggregator: one TOML file, checked before anything starts.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace ffe::aggregator {
+
+struct Config {
+  // [service]
+  std::filesystem::path data_dir;  // journal and ciphertexts; created with mode 0700
+  std::string host = "127.0.0.1";
+  int port = 0;  // 0: the system picks one; written to <data_dir>/port
+
+  // [chain]
+  std::string rpc_url;
+  Address coordinator;
+  Address registry;
+  uint64_t confirmations = 1;
+  uint32_t poll_ms = 1000;
+
+  // [storage]
+  std::vector<std::string> storage_nodes;
+  std::string indexer_url;
+
+  // [model]
+  std::filesystem::path model_path;
+  std::string model_name;
+  int threads = 0;  // 0: all cores
+
+  // [enclave]
+  std::string provider;                 // simulator, configfs-tsm
+  std::filesystem::path simulator_dir;  // of provider = "simulator"
+
+  // [operator]: pays gas, is paid the fee
+  Address payee;
+  std::filesystem::path keystore_file;
+  std::filesystem::path password_file;
+
+  // [limits]
+  uint64_t max_data_bytes = uint64_t{256} << 20;  // plaintext of one contribution
+  uint32_t blob_window_seconds = 600;             // how long a blob may be unavailable
+};
+
+// Throws Error{kUsage} naming the table and key; relative paths are relative to the file.
+Config read_config(const std::filesystem::path& file);
+
+}  // namespace ffe::aggregator

@@ -1,0 +1,186 @@
+#include "aggregator/service.hpp"
+
+#include <chrono>
+#include <ctime>
+#include <set>
+#include <thread>
+
+#include "aggregator/api.hpp"
+#include "aggregator/job.hpp"
+#include "aggregator/registration.hpp"
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "base/interrupt.hpp"
+#include "base/log.hpp"
+#include "evm/keystore.hpp"
+#include "tee/simulated.hpp"
+
+namespace ffe::aggregator {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kRenewBefore = 86400;  // seconds
+
+// The platform that this process runs on; a simulator only where the operator asked for one.
+struct Platform {
+  std::unique_ptr<tee::EvidenceProvider> provider;
+  const tee::PlatformSealer* sealer = nullptr;
+};
+
+Platform open_platform(const Config& config) {
+  Platform out;
+  if (config.provider == "simulator") {
+    auto simulator = std::make_unique<tee::SimulatedPlatform>(
+        tee::SimulatedPlatform::open_or_create(config.simulator_dir));
+    out.sealer = simulator.get();
+    out.provider = std::move(simulator);
+  } else {
+    out.provider = tee::configfs_provider();
+  }
+  return out;
+}
+
+SecretBytes read_password(const fs::path& file) {
+  Bytes text = read_file(file, 4096);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  SecretBytes out{ByteView(text)};
+  wipe(text.data(), text.size());
+  return out;
+}
+
+evm::RpcClient::Options rpc_options() {
+  evm::RpcClient::Options options;
+  options.errors = session::contract_errors();
+  return options;
+}
+
+fs::path make_private_dir(const fs::path& dir) {
+  std::error_code ec;
+  fs::create_directories(dir, ec);
+  fs::permissions(dir, fs::perms::owner_all, ec);
+  if (ec) throw Error(ErrorCode::kIo, "cannot create " + dir.string() + ": " + ec.message());
+  return dir;
+}
+
+storage::ClientOptions storage_options(const Config& config) {
+  storage::ClientOptions options;
+  options.rpc_url = config.rpc_url;
+  options.nodes = config.storage_nodes;
+  options.indexer_url = config.indexer_url;
+  return options;
+}
+
+}  // namespace
+
+struct Service::Impl {
+  explicit Impl(const Config& config)
+      : config(config),
+        data_dir(make_private_dir(config.data_dir)),
+        platform(open_platform(config)),
+        journal(data_dir / "journal.sqlite", platform.sealer),
+        rpc(config.rpc_url, rpc_options()),
+        sender(rpc, evm::load_key_file(config.keystore_file, read_password(config.password_file))),
+        coordinator(rpc, config.coordinator),
+        registry(rpc, config.registry),
+        storage(storage_options(config)),
+        model(config.model_path, config.model_name, config.threads),
+        enclave(journal, {rpc.chain_id(), config.coordinator}),
+        registrar(enclave, *platform.provider, registry, sender, config.payee) {
+    if (coordinator.registry() != config.registry) {
+      throw Error(ErrorCode::kUsage, "chain.registry is not the coordinator's registry",
+                  "the coordinator uses " + to_hex0x(coordinator.registry().bytes));
+    }
+    registration = registrar.ensure(kRenewBefore);
+    api = std::make_unique<Api>(ApiContext{config, enclave, *platform.provider, model, journal,
+                                           status, registration});
+    write_file_atomic(data_dir / "port", as_bytes(std::to_string(api->port()) + "\n"));
+  }
+
+  void tick();
+  void visit(const evm::U256& id);
+  void work(const session::OpenedSession& session);
+
+  Config config;
+  fs::path data_dir;
+  Platform platform;
+  Journal journal;
+  evm::RpcClient rpc;
+  evm::Sender sender;
+  session::Coordinator coordinator;
+  session::Registry registry;
+  storage::Client storage;
+  BaseModel model;
+  Enclave enclave;
+  StatusBoard status;
+  Registrar registrar;
+  Registration registration;
+  std::unique_ptr<Api> api;
+  std::set<std::string> over;  // sessions that reached their end
+};
+
+Service::Service(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
+Service::~Service() = default;
+int Service::port() const { return impl_->api->port(); }
+
+void Service::run() {
+  log::info("serving on port {} as enclave {}", port(),
+            to_hex0x(impl_->registration.enclave_id.bytes));
+  while (!interrupted()) {
+    try {
+      impl_->tick();
+    } catch (const Error& e) {
+      if (e.code() == ErrorCode::kInterrupted) break;
+      log::warn("{}{}{}", e.what(), e.hint().empty() ? "" : "; ", e.hint());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(impl_->config.poll_ms));
+  }
+  log::info("stopping");
+}
+
+// Sessions are taken in the order in which they were opened, one at a time: each gets the whole
+// machine, and none waits longer than those before it need.
+void Service::Impl::tick() {
+  registration = registrar.ensure(kRenewBefore);
+  for (const evm::U256& id : coordinator.sessions_of_enclave(registration.enclave_id)) {
+    if (!over.contains(id.to_string())) visit(id);
+  }
+}
+
+void Service::Impl::visit(const evm::U256& id) {
+  session::SessionView view = coordinator.view(id);
+  std::string name = id.to_string();
+  if (view.state == session::SessionState::kOpen) {
+    session::OpenedSession opened = coordinator.opened(id);
+    status.stage(name, "waiting for submissions", view.submitted,
+                 opened.terms.participants.size());
+    if (std::time(nullptr) >= static_cast<int64_t>(opened.terms.submit_deadline) &&
+        view.submitted >= opened.terms.quorum) {
+      coordinator.seal(sender, id);
+    }
+    return;
+  }
+  session::OpenedSession opened = coordinator.opened(id);
+  if (view.state == session::SessionState::kSealed) work(opened);
+  view = coordinator.view(id);
+  if (view.state != session::SessionState::kSealed) {
+    enclave.forget(opened.session_tag);
+    status.stage(name, "over: " + std::string(session::name(view.state)));
+    over.insert(name);
+  }
+}
+
+void Service::Impl::work(const session::OpenedSession& opened) {
+  JobContext context{journal,     enclave, model,  status,
+                     coordinator, storage, sender, data_dir,
+                     config.max_data_bytes,        config.blob_window_seconds};
+  try {
+    Job(context, opened).run();
+  } catch (const Error& e) {
+    if (e.code() == ErrorCode::kInterrupted) throw;
+    // Tried again at the next tick; the contract's deadline ends what cannot succeed.
+    status.error(opened.id.to_string(), e.what());
+  }
+}
+
+}  // namespace ffe::aggregator

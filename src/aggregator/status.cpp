@@ -1,0 +1,46 @@
+#include "aggregator/status.hpp"
+
+#include <ctime>
+
+#include "base/log.hpp"
+
+namespace ffe::aggregator {
+namespace {
+
+Json to_json(const SessionStatus& s) {
+  Json out = {{"stage", s.stage}, {"done", s.done}, {"total", s.total}, {"updated", s.updated}};
+  if (!s.error.empty()) out["error"] = s.error;
+  return out;
+}
+
+}  // namespace
+
+void StatusBoard::stage(const std::string& session, std::string stage, uint64_t done,
+                        uint64_t total) {
+  std::lock_guard lock(mutex_);
+  SessionStatus& s = sessions_[session];
+  if (s.stage != stage) log::info("session {}: {}", session, stage);
+  s = {std::move(stage), done, total, "", std::time(nullptr)};
+}
+
+void StatusBoard::error(const std::string& session, std::string message) {
+  std::lock_guard lock(mutex_);
+  log::warn("session {}: {}", session, message);
+  sessions_[session].error = std::move(message);
+  sessions_[session].updated = std::time(nullptr);
+}
+
+Json StatusBoard::session(const std::string& session) const {
+  std::lock_guard lock(mutex_);
+  auto it = sessions_.find(session);
+  return it == sessions_.end() ? Json() : to_json(it->second);
+}
+
+Json StatusBoard::all() const {
+  std::lock_guard lock(mutex_);
+  Json out = Json::object();
+  for (const auto& [id, status] : sessions_) out[id] = to_json(status);
+  return out;
+}
+
+}  // namespace ffe::aggregator

@@ -1,0 +1,34 @@
+// What the operator and the public see of running sessions: stages and counts, never rows.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "base/json.hpp"
+
+namespace ffe::aggregator {
+
+struct SessionStatus {
+  std::string stage;  // "waiting", "fetching", "checking", …, "done", "failed"
+  uint64_t done = 0;
+  uint64_t total = 0;
+  std::string error;  // why it is being tried again, or was given up
+  int64_t updated = 0;
+};
+
+// Thread-safe.
+class StatusBoard {
+ public:
+  void stage(const std::string& session, std::string stage, uint64_t done = 0, uint64_t total = 0);
+  void error(const std::string& session, std::string message);
+  Json session(const std::string& session) const;  // null if unknown
+  Json all() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, SessionStatus> sessions_;
+};
+
+}  // namespace ffe::aggregator

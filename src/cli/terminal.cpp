@@ -1,0 +1,160 @@
+#include "cli/terminal.hpp"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/json.hpp"
+
+namespace ffe::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kVerbWidth = 12;
+
+double seconds_since(Clock::time_point t) {
+  return std::chrono::duration<double>(Clock::now() - t).count();
+}
+
+int terminal_width() {
+  winsize size{};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+std::string amount(uint64_t n, const std::string& unit) {
+  return unit == "B" ? format_bytes(n) : format_count(n) + " " + unit;
+}
+
+std::string draw_blocks(double share, int width) {
+  static const char* const kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  int eighths = static_cast<int>(share * width * 8);
+  std::string out;
+  for (int i = 0; i < eighths / 8; ++i) out += "█";
+  int used = eighths / 8;
+  if (eighths % 8 != 0) {
+    out += kEighths[eighths % 8];
+    ++used;
+  }
+  out.append(static_cast<size_t>(std::max(0, width - used)), ' ');
+  return out;
+}
+
+}  // namespace
+
+Terminal::Terminal(OutputOptions options)
+    : options_(options), terminal_(isatty(STDERR_FILENO) == 1), colour_(false) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  colour_ = terminal_ && !dumb && (no_colour == nullptr || no_colour[0] == '\0');
+}
+
+std::string Terminal::bold(std::string_view text) const {
+  return colour_ ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text);
+}
+
+void Terminal::step(std::string_view verb, std::string_view text) {
+  if (options_.quiet) return;
+  std::string padded = fmt::format("{:>{}}", verb, kVerbWidth);
+  fmt::print(stderr, "{} {}\n", bold(padded), text);
+}
+
+void Terminal::note(std::string_view text) {
+  if (!options_.quiet) fmt::print(stderr, "{}\n", text);
+}
+
+void Terminal::warn(std::string_view text) { fmt::print(stderr, "warning: {}\n", text); }
+
+void Terminal::hint(std::string_view text) {
+  if (!options_.quiet) fmt::print(stderr, "hint: {}\n", text);
+}
+
+void Terminal::error(const Error& e) {
+  if (bar_.active && terminal_) fmt::print(stderr, "\r\x1b[K");
+  bar_.active = false;
+  if (options_.json) {
+    Json j = {{"error", {{"code", error_name(e.code())}, {"message", e.what()}}}};
+    if (!e.hint().empty()) j["error"]["hint"] = e.hint();
+    fmt::print("{}\n", j.dump(-1, ' ', false, Json::error_handler_t::replace));
+  }
+  fmt::print(stderr, "{} {}\n", colour_ ? "\x1b[1;31merror:\x1b[0m" : "error:", e.what());
+  if (!e.hint().empty()) fmt::print(stderr, "hint: {}\n", e.hint());
+}
+
+Progress Terminal::bar(std::string verb, std::string text, std::string unit) {
+  bar_ = {std::move(verb), std::move(text), std::move(unit), Clock::now(), {}, 0, 0, true};
+  draw(false);
+  return [this](uint64_t done, uint64_t total) {
+    bar_.done = done;
+    bar_.total = total;
+    if (seconds_since(bar_.drawn) > 0.1) draw(false);
+  };
+}
+
+void Terminal::draw(bool final) {
+  if (options_.quiet || (!final && !terminal_)) return;
+  bar_.drawn = Clock::now();
+  double elapsed = seconds_since(bar_.start);
+  std::string padded = fmt::format("{:>{}}", bar_.verb, kVerbWidth);
+  std::string line = fmt::format("{} {}", bold(padded), bar_.text);
+  if (bar_.total > 0 && !final) {
+    double share = std::min(1.0, static_cast<double>(bar_.done) / static_cast<double>(bar_.total));
+    int width = std::clamp(terminal_width() - kVerbWidth - static_cast<int>(bar_.text.size()) - 40, 6, 24);
+    line += fmt::format(" ▕{}▏ {:3.0f}%", draw_blocks(share, width), share * 100);
+    if (elapsed > 0.3 && bar_.done > 0) {
+      double rate = static_cast<double>(bar_.done) / elapsed;
+      line += fmt::format("  {}/s  {} left", amount(static_cast<uint64_t>(rate), bar_.unit),
+                          format_duration(static_cast<double>(bar_.total - std::min(bar_.done, bar_.total)) / rate));
+    }
+  }
+  if (final) {
+    line += fmt::format("  {}", format_duration(elapsed));
+    fmt::print(stderr, "{}{}\n", terminal_ ? "\r\x1b[K" : "", line);
+  } else {
+    fmt::print(stderr, "\r\x1b[K{}", line);
+    std::fflush(stderr);
+  }
+}
+
+void Terminal::finish_bar(std::string_view summary) {
+  if (!bar_.active) return;
+  if (!summary.empty()) bar_.text = summary;
+  draw(true);
+  bar_.active = false;
+}
+
+void Terminal::result(std::string_view text) {
+  fmt::print("{}\n", text);
+  std::fflush(stdout);
+}
+
+std::string format_bytes(uint64_t bytes) {
+  static const char* const kUnits[] = {"B", "kB", "MB", "GB", "TB"};
+  double v = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (v >= 1000 && unit < 4) {
+    v /= 1000;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", v, kUnits[unit]);
+}
+
+std::string format_count(uint64_t n) {
+  std::string digits = std::to_string(n);
+  for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+std::string format_duration(double seconds) {
+  if (seconds < 60) return fmt::format("{:.1f}s", seconds);
+  auto s = static_cast<uint64_t>(seconds);
+  if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
+  return fmt::format("{}h{:02}m", s / 3600, s % 3600 / 60);
+}
+
+}  // namespace ffe::cli
