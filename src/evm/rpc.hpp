@@ -78,27 +78,32 @@ struct LogFilter {
 struct WaitOptions {
   uint64_t confirmations = 1;  // 1: in a block
   std::chrono::milliseconds timeout{120'000};
-  std::chrono::milliseconds poll{500};  // grows to four times that
+  // The usual pause between questions; it begins at an eighth of this and ends at four times it.
+  std::chrono::milliseconds poll{500};
 };
 
 // The chain refused: a revert in a call, an estimate or a mined transaction. Error{kChain} whose
-// message names the decoded reason.
+// message ends with the decoded reason.
 class RevertError : public Error {
  public:
-  RevertError(const std::string& message, std::string hint, Bytes data,
+  RevertError(const std::string& doing, std::string reason, Bytes data,
               std::optional<Revert> revert, std::optional<H256> tx_hash = std::nullopt)
-      : Error(ErrorCode::kChain, message, std::move(hint)),
+      : Error(ErrorCode::kChain, doing + ": " + reason),
+        reason_(std::move(reason)),
         data_(std::move(data)),
         revert_(std::move(revert)),
         tx_hash_(tx_hash) {}
 
+  const std::string& reason() const { return reason_; }  // "SubmitClosed(deadline=17)"
   const Bytes& data() const { return data_; }
-  // The decoded error, where an interface knows it: revert()->name == "SubmitClosed".
+  // The decoded error, where an interface knows it, and its name ("" where none does).
   const std::optional<Revert>& revert() const { return revert_; }
   std::string name() const { return revert_ ? revert_->name : std::string(); }
+  // Of a mined transaction; none if the revert was foreseen and nothing was sent.
   const std::optional<H256>& tx_hash() const { return tx_hash_; }
 
  private:
+  std::string reason_;
   Bytes data_;
   std::optional<Revert> revert_;
   std::optional<H256> tx_hash_;
@@ -135,7 +140,7 @@ class RpcClient {
   uint64_t transaction_count(const Address& account, const BlockTag& tag = {});
   Bytes code(const Address& account, const BlockTag& tag = {});
   U256 gas_price();
-  // eth_maxPriorityFeePerGas; none if the node does not know the method.
+  // eth_maxPriorityFeePerGas; none if the node does not answer that.
   std::optional<U256> max_priority_fee();
 
   Bytes call(const CallRequest& request, const BlockTag& tag = {});
@@ -149,10 +154,13 @@ class RpcClient {
   std::optional<Receipt> receipt(const H256& tx_hash);
   // Whether the node knows the transaction, mined or not.
   bool knows_transaction(const H256& tx_hash);
+  // The receipt once `confirmations` blocks hold it, its own counted.
+  std::optional<Receipt> confirmed_receipt(const H256& tx_hash, uint64_t confirmations);
   // Throws Error{kChain} when the time is over. A failed transaction is returned, not thrown.
   Receipt wait_receipt(const H256& tx_hash, const WaitOptions& options = {});
 
-  // All logs of the range in order, fetched page by page; each is checked against the filter.
+  // All logs of the range in order, fetched page by page; each is checked against the filter. Where
+  // a provider refuses a page (too many blocks or results), smaller ones are asked for.
   std::vector<Log> logs(const LogFilter& filter);
   // The same without holding them all: `page` gets each page's logs and its last block.
   void each_log_page(const LogFilter& filter,
@@ -163,8 +171,8 @@ class RpcClient {
 
  private:
   Json ask(std::string_view method, Json params);
-  std::vector<Log> log_page(const LogFilter& filter, uint64_t from, uint64_t to);
-  [[noreturn]] void throw_revert(const net::JsonRpcError& error, const Bytes& data);
+  std::vector<Log> one_log_page(const LogFilter& filter, uint64_t from, uint64_t to);
+  Json ask_contract(std::string_view method, const CallRequest& request, const BlockTag* tag);
 
   Options options_;
   net::JsonRpcClient rpc_;

@@ -1,11 +1,12 @@
 // Transactions of one account: nonces, fees, replacement, receipts.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <vector>
 
 #include "crypto/secp256k1.hpp"
 #include "evm/rpc.hpp"
@@ -16,8 +17,9 @@ namespace ffe::evm {
 struct SenderOptions {
   // 0G's nodes refuse tips below 2 gwei.
   U256 min_priority_fee = U256(2 * kGwei);
-  // A transaction's highest price per gas, also of replacements; none: no limit.
-  std::optional<U256> max_fee_cap;
+  // A transaction's highest price per gas, also of replacements: a node that names absurd fees
+  // cannot drain the account.
+  U256 max_fee_cap = U256(1000 * kGwei);
   WaitOptions wait;
   // Without a receipt after this time, the transaction is sent again with higher fees.
   std::chrono::milliseconds stuck_after{45'000};
@@ -48,21 +50,29 @@ class Sender {
 
  private:
   struct Account;
-  struct Fees;
 
+  Account& account();
   Receipt execute(Transaction transaction);
   void estimate(Transaction& transaction);
-  void set_fees(Transaction& transaction, const std::optional<Transaction>& replaced);
-  SignedTransaction broadcast_first(Transaction& transaction);
+  void set_fees(Transaction& transaction, const Transaction* replaced);
+  SignedTransaction send_first(Transaction transaction);
+  // False if the node says that the nonce is used up; errors of its pool pass.
   bool broadcast(const SignedTransaction& transaction);
-  Receipt await(const SignedTransaction& first);
+  Receipt await(SignedTransaction first);
+  // `mined` tells whether any of them is in a block, confirmed or not.
+  std::optional<Receipt> find_receipt(const std::vector<SignedTransaction>& sent, bool& mined);
+  bool replace(std::vector<SignedTransaction>& sent);
+  void check_not_displaced(const std::vector<SignedTransaction>& sent);
+  Receipt finish(const SignedTransaction& transaction, Receipt receipt);
   [[noreturn]] void throw_failed(const SignedTransaction& transaction, const Receipt& receipt);
-  std::optional<Revert> find_revert(const Bytes& data) const;
+  [[noreturn]] void throw_revert(const RevertError& error, const std::string& doing,
+                                 const std::optional<H256>& tx_hash);
 
   RpcClient& rpc_;
   crypto::PrivateKey key_;
   Address address_;
   SenderOptions options_;
+  std::mutex mutex_;  // guards account_
   std::shared_ptr<Account> account_;
 };
 
