@@ -57,6 +57,9 @@ interface ICoOwnedINFT is IERC7857, IERC7857Metadata {
     /// @notice Publishes a key sealed for the token's present owner, who brings it; proofs as for `iTransfer`.
     function resealKey(uint256 tokenId, TransferValidityProof[] calldata proofs) external;
 
+    /// @notice Ends all permissions to use the token. By its owner.
+    function clearAuthorizedUsers(uint256 tokenId) external;
+
     /// @notice True if the token moved without its key and none has been sealed for the owner since.
     function keyStale(uint256 tokenId) external view returns (bool);
     /// @notice keccak256 of the key sealed for the owner; 0 while `keyStale`.

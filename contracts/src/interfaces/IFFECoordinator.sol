@@ -199,7 +199,8 @@ struct Contribution {
 interface IFFECoordinator {
     // ------------------------------------------------------------------------------------------------- events
 
-    /// @notice A session was opened. The two JSON texts hash to `terms.recipe` and `terms.baseModel`.
+    /// @notice A session was opened. The two JSON texts hash to `terms.recipe` and `terms.baseModel`: the chain alone
+    ///         says what will be trained, and on what.
     event SessionOpened(
         uint256 indexed sessionId,
         address indexed opener,
@@ -400,10 +401,10 @@ interface IFFECoordinator {
     /// @notice The tag of the session that `opener` can open with `salt`.
     function sessionTagOf(address opener, bytes32 salt) external view returns (bytes32);
     /// @notice A payee's native funds here, and how much of them is locked as bond of open sessions.
-    function bond(address payee) external view returns (uint256 total, uint256 locked);
+    function bond(address payee) external view returns (uint128 total, uint128 locked);
     /// @notice What `account` can collect in `token` (zero: native).
     function credit(address account, address token) external view returns (uint256);
-    /// @notice What of `token` belongs to sessions and creditors.
+    /// @notice What of an ERC-20 `token` belongs to sessions and creditors here.
     function held(address token) external view returns (uint256);
     /// @notice EIP-712 domain separator.
     function domainSeparator() external view returns (bytes32);
