@@ -45,8 +45,16 @@ class PlatformSealer {
   virtual SecretBytes open(ByteView sealed) const = 0;
 };
 
-// Linux configfs-tsm (kernel 6.7 or newer). `root` is normally /sys/kernel/config/tsm/report.
-std::unique_ptr<EvidenceProvider> configfs_provider(
-    std::filesystem::path root = "/sys/kernel/config/tsm/report");
+// Linux configfs-tsm (kernel 6.7 or newer; Documentation/ABI/testing/configfs-tsm-report).
+struct ConfigfsOptions {
+  std::filesystem::path root = "/sys/kernel/config/tsm/report";
+  std::string entry;         // report entry below root; empty: one of its own per request
+  int patience_ms = 60'000;  // for a platform that is busy or slow
+};
+std::unique_ptr<EvidenceProvider> configfs_provider(ConfigfsOptions options = {});
+
+// What every provider does last: throws Error{kAttestation} unless the quote parses as TDX and
+// holds exactly this report data.
+void check_evidence(const Evidence& evidence, const FixedBytes<64>& report_data);
 
 }  // namespace ffe::tee
