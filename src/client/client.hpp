@@ -1,0 +1,163 @@
+// The C++ SDK: open a session, submit to it, take the model home. include/ffe/ffe.hpp exports it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/progress.hpp"
+#include "client/network.hpp"
+#include "crypto/secp256k1.hpp"
+#include "evm/sender.hpp"
+#include "session/artifact.hpp"
+#include "session/chain.hpp"
+#include "session/recipe.hpp"
+#include "session/reports.hpp"
+#include "storage/client.hpp"
+#include "tee/verify.hpp"
+
+namespace ffe::client {
+
+// What a caller may show while it waits: a step begins, then counts.
+struct Events {
+  // verb: "Verifying", "Checking", "Encrypting", "Uploading", "Committing", …
+  std::function<void(std::string_view verb, std::string_view text)> step;
+  std::function<void(std::string_view verb, uint64_t done, uint64_t total)> progress;
+};
+
+// Every link from the quote to the terms; the first that is broken decides.
+struct EnclaveVerification {
+  tee::Verification quote;
+  std::vector<tee::Check> links;  // quote → code → release → registry → terms
+  H256 enclave_id;
+  H256 code_hash;
+  Address signer;
+  bool simulated = false;
+
+  bool accepted() const;
+  // Throws Error{kAttestation} naming the broken link.
+  void require() const;
+};
+
+struct OpenRequest {
+  std::string enclave_url;
+  std::vector<Address> participants;
+  std::filesystem::path pool;    // JSONL, encrypted to the enclave
+  std::filesystem::path sample;  // JSONL, public
+  session::Recipe recipe;
+  session::GatePolicy gate;
+  uint64_t submit_seconds = 3600;
+  uint32_t deliver_seconds = 86400;
+  uint16_t quorum = 2;
+  uint16_t min_accepted = 2;
+  uint32_t max_rows = 1000;
+  evm::U256 stake;
+  evm::U256 fee;
+  evm::U256 operator_bond;
+  uint16_t slash_bps_harmful = 10000;
+  uint16_t slash_bps_invalid = 2500;
+  Address slash_recipient = session::kBurnAddress;
+};
+
+struct OpenResult {
+  evm::U256 session_id;
+  H256 session_hash;
+  H256 tx_hash;
+};
+
+// What `check` found in a file of rows before anything is staked.
+struct DataCheck {
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  uint64_t duplicates = 0;  // lines that stand in the file before
+};
+
+struct SubmitResult {
+  DataCheck data;
+  H256 blob_root;
+  H256 data_hash;
+  H256 tx_hash;
+  evm::U256 stake;
+  bool replaced = false;
+};
+
+struct DownloadResult {
+  evm::U256 token_id;
+  H256 artifact_root;
+  H256 artifact_sha256;  // of the adapter's tar
+  H256 adapter_sha256;   // of adapter_model.safetensors
+  std::filesystem::path folder;
+  session::TrainingReport report;
+};
+
+struct Status {
+  session::OpenedSession opened;
+  session::SessionView view;
+  std::vector<session::Submission> submissions;
+  std::vector<session::SlashRecord> slashes;
+  std::optional<session::FinalRecord> result;
+  std::vector<session::ContributorVerdict> verdicts;
+};
+
+// Reads every row; throws Error{kBadInput} "<file>:<line>:<column>: …" for a broken one and for an
+// empty file.
+DataCheck check_data(const std::filesystem::path& file);
+
+// One account on one network. Not thread-safe.
+class Client {
+ public:
+  // Checks that the endpoint's chain is the network's. The key signs and pays; it never leaves.
+  Client(Network network, const crypto::PrivateKey& key);
+
+  const Network& network() const { return network_; }
+  const Address& address() const { return sender_.address(); }
+  session::Coordinator& coordinator() { return coordinator_; }
+  session::Registry& registry() { return registry_; }
+  session::Inft& inft() { return inft_; }
+  evm::RpcClient& rpc() { return rpc_; }
+  storage::Client& storage() { return storage_; }
+  evm::Sender& sender() { return sender_; }
+
+  // Fetches the registered quote from the chain and collateral from the enclave's service (or a
+  // file of it), verifies everything off chain. `terms`: compared too, if given.
+  EnclaveVerification verify_enclave(const H256& enclave_id,
+                                     const session::SessionTerms* terms = nullptr);
+
+  // Encrypts and uploads the pool, uploads the sample, obtains the enclave's offer, opens.
+  OpenResult open_session(const OpenRequest& request, const Events& events = {});
+
+  // Verifies the enclave, checks the rows, encrypts, uploads, commits with the stake. Nothing is
+  // encrypted to an enclave that was not verified. A second call replaces the blob.
+  SubmitResult submit(const evm::U256& session_id, const std::filesystem::path& data,
+                      const Events& events = {});
+  evm::Receipt withdraw(const evm::U256& session_id);
+
+  // INFT → sealed key → adapter folder (which must not exist yet); verifies every hash on the way.
+  // Throws Error{kKey} if this account owns no token of the session, kSession while there is none.
+  DownloadResult download(const evm::U256& session_id, const std::filesystem::path& folder,
+                          const Events& events = {});
+
+  Status status(const evm::U256& session_id);
+  evm::Receipt claim(const evm::U256& session_id);
+
+  // The service's own words about a running session; null where it does not answer.
+  Json enclave_status(const evm::U256& session_id);
+
+ private:
+  tee::Collateral fetch_collateral(const H256& enclave_id);
+  Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr);
+
+  Network network_;
+  evm::RpcClient rpc_;
+  evm::Sender sender_;
+  session::Coordinator coordinator_;
+  session::Registry registry_;
+  session::Inft inft_;
+  storage::Client storage_;
+  net::HttpClient http_;
+};
+
+}  // namespace ffe::client

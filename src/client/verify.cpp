@@ -1,0 +1,152 @@
+#include <algorithm>
+#include <ctime>
+
+#include "base/hex.hpp"
+#include "client/client.hpp"
+#include "tee/binding.hpp"
+
+namespace ffe::client {
+namespace {
+
+using tee::Check;
+
+// Links are judged in order; after the first failure the rest are not evaluated.
+class Chain {
+ public:
+  explicit Chain(std::vector<Check>& links, bool intact) : links_(links), intact_(intact) {}
+
+  void link(std::string name, bool holds, std::string detail, std::string advice) {
+    Check check;
+    check.name = std::move(name);
+    if (intact_) {
+      check.state = holds ? Check::passed : Check::failed;
+      check.detail = std::move(detail);
+      if (!holds) check.advice = std::move(advice);
+      intact_ = holds;
+    }
+    links_.push_back(std::move(check));
+  }
+
+ private:
+  std::vector<Check>& links_;
+  bool intact_;
+};
+
+std::string short_hex(const H256& h) { return to_hex0x(h.bytes); }
+
+}  // namespace
+
+bool EnclaveVerification::accepted() const {
+  return quote.accepted && std::ranges::all_of(links, [](const Check& c) {
+           return c.state == Check::passed;
+         });
+}
+
+void EnclaveVerification::require() const {
+  quote.require();
+  for (const Check& c : links) {
+    if (c.state == Check::failed) {
+      throw Error(ErrorCode::kAttestation, c.name + ": " + c.detail, c.advice);
+    }
+  }
+}
+
+EnclaveVerification Client::verify_enclave(const H256& id, const session::SessionTerms* terms) {
+  EnclaveVerification out;
+  out.enclave_id = id;
+  session::EnclaveRecord record = registry_.enclave(id);
+  auto registration = registry_.registration(id);
+  if (record.status == session::EnclaveStatus::kUnknown || !registration) {
+    throw Error(ErrorCode::kAttestation, "enclave " + to_hex0x(id.bytes) + " is not registered",
+                "do not encrypt to it; ask the opener for a session with a registered enclave");
+  }
+  out.signer = record.signer;
+  out.code_hash = record.code_hash;
+
+  tee::Policy policy = network_.development_root ? tee::Policy::development() : tee::Policy{};
+  tee::TrustAnchor anchor = network_.development_root
+                                ? tee::development_root(*network_.development_root)
+                                : tee::intel_root();
+  out.quote = tee::verify(registration->quote, fetch_collateral(id), anchor, std::time(nullptr),
+                          policy);
+  out.simulated = out.quote.simulated;
+
+  Chain chain(out.links, out.quote.accepted);
+  tee::Quote quote = tee::parse_quote(registration->quote);
+  H256 code = tee::workload_id(quote);
+  tee::EnclaveExt ext = tee::parse_enclave_ext(registration->ext);
+  chain.link("binding",
+             tee::report_data(record.signer, registration->ext) == quote.td.report_data &&
+                 ext.signer == record.signer && ext.registry == network_.registry &&
+                 ext.chain_id == network_.chain_id,
+             "the quote names signer " + crypto::checksum_address(ext.signer) + " for chain " +
+                 std::to_string(ext.chain_id),
+             "the quote belongs to another enclave, registry or chain: refuse it");
+  chain.link("code", code == record.code_hash && tee::enclave_id(record.signer, code) == id,
+             "measured code " + short_hex(code),
+             "the registry holds another code hash than the quote proves: refuse it");
+  chain.link("release", std::ranges::count(network_.releases, code) > 0,
+             std::ranges::count(network_.releases, code) > 0
+                 ? "the code is a published release"
+                 : "the code " + short_hex(code) + " is no published release",
+             "update this client, or ask the operator which release runs there");
+  chain.link("registry", record.status == session::EnclaveStatus::kActive &&
+                             record.development == network_.development_root.has_value(),
+             "the registration is " + std::string(session::name(record.status)),
+             "wait until the operator renews it, or use another enclave");
+  if (terms != nullptr) {
+    chain.link("terms", terms->enclave_id == id && terms->code_hash == code,
+               "the session's terms name this enclave and this code",
+               "the session was opened for another enclave or other code: do not submit");
+  }
+  return out;
+}
+
+tee::Collateral Client::fetch_collateral(const H256& enclave_id) {
+  std::string why = "no enclave service is configured";
+  for (const std::string& url : network_.enclave_urls) {
+    try {
+      Json evidence = ask_enclave(url, "/v1/enclave");
+      if (h256_from_hex(json_string(evidence, "enclaveId", url)) != enclave_id) continue;
+      return tee::collateral_from_json(json_member(evidence, "collateral", url));
+    } catch (const Error& e) {
+      why = e.what();
+    }
+  }
+  throw Error(ErrorCode::kNetwork, "no collateral for the enclave's quote: " + why,
+              "check enclaveUrls in the network file");
+}
+
+Json Client::ask_enclave(const std::string& url, const std::string& path, const Json* body) {
+  net::HttpRequest request;
+  request.url = url + path;
+  request.max_body = 4 << 20;
+  if (body != nullptr) {
+    request.method = "POST";
+    request.headers = {{"content-type", "application/json"}};
+    request.body = body->dump();
+  }
+  net::HttpResponse response = http_.send(request);
+  Json answer = parse_json(response.body, url + path);
+  if (response.ok()) return answer;
+  if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
+    const Json& e = answer["error"];
+    throw Error(ErrorCode::kSession, "the enclave refused: " + e.value("message", "no reason"),
+                e.value("hint", ""));
+  }
+  throw Error(ErrorCode::kNetwork,
+              url + path + " answered with HTTP status " + std::to_string(response.status));
+}
+
+Json Client::enclave_status(const evm::U256& session_id) {
+  for (const std::string& url : network_.enclave_urls) {
+    try {
+      return ask_enclave(url, "/v1/sessions/" + session_id.to_string());
+    } catch (const Error&) {
+      continue;  // another service may run this session
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace ffe::client
