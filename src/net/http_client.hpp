@@ -17,8 +17,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   int connect_timeout_ms = 10'000;
-  int timeout_ms = 60'000;       // for the whole exchange; 0 = no limit
-  int idle_timeout_ms = 30'000;  // longest silence between bytes, in whole seconds; 0 = no limit
+  int timeout_ms = 60'000;             // for the whole exchange; 0 = no limit
+  int idle_timeout_ms = 0;             // longest silence of the peer, to the second; 0 = no limit
   size_t max_body = size_t{64} << 20;  // of the answer
   std::string unix_socket;             // connect to this path instead of the URL's host
 };
@@ -54,6 +54,9 @@ class HttpClient {
 
  private:
   class Pool;
+
+  HttpResponse run(const HttpRequest& request, const BodySink* sink);
+
   std::unique_ptr<Pool> pool_;
 };
 

@@ -43,15 +43,17 @@ struct HttpServerOptions {
   std::string host = "127.0.0.1";
   int port = 0;                       // 0: the system picks one
   size_t max_body = size_t{8} << 20;  // larger requests get 413
-  size_t threads = 8;                 // each serves one connection at a time
-  int read_timeout_ms = 15'000;       // silence of a peer inside a request
-  int write_timeout_ms = 15'000;
-  int keep_alive_ms = 5'000;  // silence of a peer between requests
-  bool cors = false;          // answer any web origin, OPTIONS preflights included
+  size_t threads = 16;                // each serves one connection at a time
+  int read_timeout_ms = 15'000;       // for a request's head; then, for each silence in its body
+  int request_timeout_ms = 120'000;   // until a request has arrived whole
+  int write_timeout_ms = 15'000;      // for each silence of a peer that takes its answer
+  int keep_alive_ms = 10'000;  // between requests; at once if other connections wait for a thread
+  bool cors = false;           // answer any web origin, OPTIONS preflights included
 };
 
-// Answers 404 where nothing is registered, 405 for another method of a known path, 500 when a
-// handler throws (its message goes to the log, not to the peer). Error bodies are {"error":"…"}.
+// Answers 404 where nothing is registered, 405 for another method of a known path, 413 and 414 for
+// what is too large, 415 for compressed bodies, 500 when a handler throws (its message goes to the
+// log, not to the peer). Error bodies are {"error":"…"}. Ranges are not served.
 class HttpServer {
  public:
   using Options = HttpServerOptions;

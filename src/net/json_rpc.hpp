@@ -37,7 +37,8 @@ struct JsonRpcOptions {
   std::shared_ptr<HttpClient> http;  // shared connections; own ones if null
 };
 
-// Thread-safe. Sends each call once: whether to try again is for the caller to decide.
+// Thread-safe; copies share their connections. Sends each call once: whether to try again is for
+// the caller to decide.
 class JsonRpcClient {
  public:
   using Options = JsonRpcOptions;
@@ -67,7 +68,7 @@ class JsonRpcClient {
   std::string url_;
   Options options_;
   std::shared_ptr<HttpClient> http_;
-  std::atomic<uint64_t> next_id_{1};
+  std::shared_ptr<std::atomic<uint64_t>> next_id_;
 };
 
 }  // namespace ffe::net

@@ -17,6 +17,7 @@ inline constexpr int kRpcInvalidRequest = -32600;
 inline constexpr int kRpcMethodNotFound = -32601;
 inline constexpr int kRpcInvalidParams = -32602;
 inline constexpr int kRpcInternalError = -32603;
+inline constexpr int kRpcServerError = -32000;
 
 // Thrown by a method: becomes the error object of the answer. `data` is left out if null.
 class RpcFault : public std::runtime_error {
