@@ -16,6 +16,7 @@ namespace ffe::lm {
 
 class GgufFile;
 class ModelFile;
+struct TokenizerData;
 
 // Byte-pair encoding: byte-level (GPT-2 alphabet) with the SmolLM2, Qwen2 and Llama 3 splits, or
 // SentencePiece-style with byte fallback (Llama 2, Mistral). Immutable; const members are
@@ -51,10 +52,9 @@ class Tokenizer {
   bool adds_bos() const;  // plain text begins with bos()
 
  private:
-  struct Impl;
   friend class StreamDecoder;
-  explicit Tokenizer(std::unique_ptr<const Impl> impl);
-  std::unique_ptr<const Impl> impl_;
+  explicit Tokenizer(std::unique_ptr<const TokenizerData> data);
+  std::unique_ptr<const TokenizerData> data_;
 };
 
 // Turns ids into text as they arrive, holding back bytes of an unfinished character.
