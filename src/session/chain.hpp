@@ -50,7 +50,7 @@ struct OpenedSession {
 
 struct SessionView {
   SessionState state = SessionState::kNone;
-  H256 seal_hash;             // zero before sealing
+  H256 seal_hash;  // zero before sealing
   uint64_t deliver_deadline = 0;
   uint32_t submitted = 0;
   uint32_t slashed = 0;

@@ -32,9 +32,15 @@ uint8_t small(const evm::Value& value, uint64_t max, std::string_view what) {
 Coordinator::Coordinator(evm::RpcClient& rpc, const Address& address, uint64_t from_block)
     : contract_(rpc, address, coordinator_abi()), rpc_(&rpc), from_block_(from_block) {}
 
-Domain Coordinator::domain() const { return {rpc_->chain_id(), address()}; }
-Address Coordinator::registry() const { return contract_.call("registry")[0].as_address(); }
-Address Coordinator::inft() const { return contract_.call("inft")[0].as_address(); }
+Domain Coordinator::domain() const {
+  return {rpc_->chain_id(), address()};
+}
+Address Coordinator::registry() const {
+  return contract_.call("registry")[0].as_address();
+}
+Address Coordinator::inft() const {
+  return contract_.call("inft")[0].as_address();
+}
 
 OpenedSession Coordinator::opened(const evm::U256& id) const {
   auto logs = contract_.logs("SessionOpened", from_block_, std::nullopt, {evm::Value(id)});
@@ -85,7 +91,9 @@ std::optional<evm::U256> Coordinator::session_of_tag(const H256& tag) const {
   return id;
 }
 
-uint64_t Coordinator::session_count() const { return contract_.call("sessionCount")[0].as_u64(); }
+uint64_t Coordinator::session_count() const {
+  return contract_.call("sessionCount")[0].as_u64();
+}
 
 SessionView Coordinator::view(const evm::U256& id) const {
   evm::Value s = contract_.call("session", {id})[0];
@@ -206,11 +214,10 @@ std::pair<evm::U256, evm::Receipt> Coordinator::open_session(
     const crypto::Signature& signature, std::string_view recipe_text,
     std::string_view manifest_text) {
   evm::Values offer{tag, session_key, seed_commitment, terms_hash(terms)};
-  evm::Receipt receipt =
-      contract_.send(sender, "openSession",
-                     {abi_value(terms), evm::Value(std::move(offer)), evm::Value(signature),
-                      recipe_text, manifest_text},
-                     terms.fee);
+  evm::Receipt receipt = contract_.send(sender, "openSession",
+                                        {abi_value(terms), evm::Value(std::move(offer)),
+                                         evm::Value(signature), recipe_text, manifest_text},
+                                        terms.fee);
   for (const auto& log : contract_.decode(receipt.logs)) {
     if (log.event->name == "SessionOpened") return {log.arguments["sessionId"].as_u256(), receipt};
   }

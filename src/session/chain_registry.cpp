@@ -7,7 +7,9 @@ namespace ffe::session {
 Registry::Registry(evm::RpcClient& rpc, const Address& address, uint64_t from_block)
     : contract_(rpc, address, registry_abi()), rpc_(&rpc), from_block_(from_block) {}
 
-bool Registry::development() const { return contract_.call("development")[0].as_bool(); }
+bool Registry::development() const {
+  return contract_.call("development")[0].as_bool();
+}
 
 EnclaveRecord Registry::enclave(const H256& id) const {
   evm::Value e = contract_.call("enclave", {id})[0];
@@ -71,8 +73,7 @@ H256 Inft::artifact_root(const evm::U256& session_id) const {
 
 Bytes Inft::sealed_key(const TokenView& token) const {
   if (token.key_stale) {
-    throw Error(ErrorCode::kKey,
-                "token " + token.id.to_string() + " moved without its key",
+    throw Error(ErrorCode::kKey, "token " + token.id.to_string() + " moved without its key",
                 "ask its seller to re-seal the key: ffe transfer");
   }
   auto logs = contract_.logs("PublishedSealedKey", from_block_, std::nullopt,
@@ -83,9 +84,10 @@ Bytes Inft::sealed_key(const TokenView& token) const {
     ByteView key = keys[0].as_bytes();
     if (crypto::keccak256(key) == token.sealed_key_hash) return {key.begin(), key.end()};
   }
-  throw Error(ErrorCode::kCorrupt, "token " + token.id.to_string() +
-                                       ": the published key is not the one that the chain names",
-              "the chain's endpoint hides logs: use another one");
+  throw Error(
+      ErrorCode::kCorrupt,
+      "token " + token.id.to_string() + ": the published key is not the one that the chain names",
+      "the chain's endpoint hides logs: use another one");
 }
 
 std::string Inft::token_uri(const evm::U256& token_id) const {
