@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/progress.hpp"
 #include "lm/adapter_file.hpp"
 #include "lm/example.hpp"
 #include "lm/model_config.hpp"
@@ -15,6 +15,8 @@
 #include "lm/weights.hpp"
 
 namespace ffe::lm {
+
+struct BaseModel;
 
 struct EngineOptions {
   NumericPath numeric = NumericPath::kF32;
@@ -33,11 +35,6 @@ struct EvalItem {
   const Example* example = nullptr;
 };
 
-struct EvalProgress {
-  size_t done = 0;  // tokens, shared ones counted once per row
-  size_t total = 0;
-};
-
 // Holds the weights laid out for one numeric path. Const members may be called by one thread at a
 // time (they use this object's worker threads and arena).
 class Engine {
@@ -50,24 +47,25 @@ class Engine {
   const ModelConfig& config() const;
   NumericPath numeric() const;
   int threads() const;
+  const EngineOptions& options() const { return options_; }  // with defaults filled in
   std::string_view instruction_set() const;  // "avx2", "avx512", …: what the f32 kernels run on
 
   // Mean negative log-likelihood in nats over each example's target tokens, in the order of
   // `items`; NaN for an example without targets. All adapters go through the base together. Throws
   // Error{kBadInput} for token ids outside the vocabulary, rows longer than the model's positions,
-  // or an adapter whose shapes do not fit the model.
-  std::vector<float> row_losses(
-      std::span<const EvalItem> items,
-      const std::function<void(const EvalProgress&)>& progress = {}) const;
+  // or an adapter whose shapes do not fit the model. `progress` counts tokens and may throw.
+  std::vector<float> row_losses(std::span<const EvalItem> items,
+                                const Progress& progress = {}) const;
 
   // Logits at every position: [tokens.size(), vocab], row-major.
   std::vector<float> logits(std::span<const int32_t> tokens, const LoraAdapter* adapter) const;
 
-  struct Impl;
-  const Impl& impl() const { return *impl_; }
+  // For the trainer and the generator.
+  const BaseModel& base() const { return *base_; }
 
  private:
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<BaseModel> base_;
+  EngineOptions options_;
 };
 
 }  // namespace ffe::lm

@@ -18,4 +18,14 @@ void parallel_for(int threads, size_t n, Body body) {
   for (size_t i = 0; i < n; ++i) body(i);
 }
 
+// The same for rows that cost little each.
+template <class Body>
+void parallel_rows(int threads, size_t n, Body body) {
+  constexpr size_t kRows = 16;
+  parallel_for(threads, (n + kRows - 1) / kRows, [&](size_t block) {
+    const size_t end = block * kRows + kRows < n ? block * kRows + kRows : n;
+    for (size_t i = block * kRows; i < end; ++i) body(i);
+  });
+}
+
 }  // namespace ffe::lm
