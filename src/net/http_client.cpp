@@ -101,6 +101,14 @@ void check_text(std::string_view text, const char* what) {
   }
 }
 
+void check_url(const std::string& url) {
+  check_text(url, "URL");
+  std::string scheme = lower(scheme_of(url));
+  if (scheme == "http" || scheme == "https") return;
+  throw Error(ErrorCode::kUsage, "\"" + printable_url(url) + "\" is not an http or https address",
+              "write it as http://host:port or https://host");
+}
+
 void add(HeaderList& list, const std::string& line) {
   curl_slist* longer = curl_slist_append(list.get(), line.c_str());
   if (longer == nullptr) throw Error(ErrorCode::kFailed, "out of memory for HTTP headers");
@@ -142,7 +150,6 @@ void set_method(CURL* h, const HttpRequest& request) {
 void set_options(Transfer& t, const HeaderList& headers, char* error_text) {
   CURL* h = t.handle;
   const HttpRequest& r = t.request;
-  check_text(r.url, "URL");
   curl_easy_reset(h);  // keeps the open connections
   curl_easy_setopt(h, CURLOPT_URL, r.url.c_str());
   curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -189,9 +196,7 @@ const char* hint_for(CURLcode code) {
 [[noreturn]] void fail(const Transfer& t, CURLcode code, const char* error_text) {
   if (t.thrown) std::rethrow_exception(t.thrown);
   const std::string where = t.request.method + " " + printable_url(t.request.url) + ": ";
-  if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
-    throw Error(ErrorCode::kUsage, where + "not an http or https address");
-  }
+  if (code == CURLE_URL_MALFORMAT) throw Error(ErrorCode::kUsage, where + "not a web address");
   std::string why = !t.refusal.empty()      ? t.refusal
                     : error_text[0] != '\0' ? std::string(error_text)
                                             : curl_easy_strerror(code);
@@ -250,6 +255,7 @@ HttpResponse HttpClient::send(const HttpRequest& request, const BodySink& sink) 
 }
 
 HttpResponse HttpClient::run(const HttpRequest& request, const BodySink* sink) {
+  check_url(request.url);
   HeaderList headers = header_list(request);
   struct Lease {
     Pool& pool;

@@ -13,14 +13,14 @@ namespace ffe::net {
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;  // http:// or https://
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::string url = {};  // http:// or https://
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
   int connect_timeout_ms = 10'000;
   int timeout_ms = 60'000;             // for the whole exchange; 0 = no limit
   int idle_timeout_ms = 0;             // longest silence of the peer, to the second; 0 = no limit
   size_t max_body = size_t{64} << 20;  // of the answer
-  std::string unix_socket;             // connect to this path instead of the URL's host
+  std::string unix_socket = {};        // connect to this path instead of the URL's host
 };
 
 struct HttpResponse {

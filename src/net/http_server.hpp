@@ -33,10 +33,10 @@ class ServerStream {
 struct ServerResponse {
   int status = 200;
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+  std::string body = {};
   // If set, it is called after the headers went out (chunked) and `body` is ignored.
-  std::function<void(ServerStream&)> stream;
+  std::function<void(ServerStream&)> stream = {};
 };
 
 struct HttpServerOptions {

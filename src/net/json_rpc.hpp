@@ -29,12 +29,12 @@ class JsonRpcError : public Error {
 };
 
 struct JsonRpcOptions {
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers = {};
   int connect_timeout_ms = 10'000;
   int timeout_ms = 60'000;
   size_t max_body = size_t{64} << 20;
-  std::string unix_socket;
-  std::shared_ptr<HttpClient> http;  // shared connections; own ones if null
+  std::string unix_socket = {};
+  std::shared_ptr<HttpClient> http = {};  // shared connections; own ones if null
 };
 
 // Thread-safe; copies share their connections. Sends each call once: whether to try again is for

@@ -5,7 +5,7 @@
 namespace ffe::net {
 namespace {
 
-// Walks over JSON that a real parser has accepted, so it checks nothing but the end of the text.
+// Walks over JSON that a real parser has accepted, so it checks only that it ends.
 class Walker {
  public:
   explicit Walker(std::string_view text) : text_(text) {}
@@ -17,6 +17,7 @@ class Walker {
     if (peek() != '[') return out;
     ++at_;
     while (peek() != ']' && peek() != '\0') {
+      const size_t start = at_;
       if (peek() == '{') {
         out.push_back(object_id());
       } else {
@@ -24,6 +25,7 @@ class Walker {
         out.emplace_back();
       }
       if (peek() == ',') ++at_;
+      if (at_ == start) break;
     }
     return out;
   }

@@ -31,7 +31,7 @@ class RpcFault : public std::runtime_error {
 
 struct JsonRpcServerOptions {
   size_t max_batch = 100;
-  JsonLimits limits;
+  JsonLimits limits = {};
 };
 
 // Answers with HTTP 200 whatever happened (204 if there is nothing to say: notifications only), and
