@@ -21,7 +21,9 @@ const Json& Fields::member(std::string_view key) {
 
 uint64_t Fields::get_unsigned(std::string_view key, uint64_t max) {
   const Json& v = member(key);
-  if (!v.is_number_unsigned()) bad_field(path(key), "is not a whole number");
+  if (!v.is_number_integer() || (!v.is_number_unsigned() && v.get<int64_t>() < 0)) {
+    bad_field(path(key), "is not a whole number");
+  }
   const uint64_t n = v.get<uint64_t>();
   if (n > max) bad_field(path(key), "is above " + std::to_string(max));
   return n;

@@ -103,6 +103,7 @@ struct Domain {
   Address coordinator;
 
   H256 separator() const;
+  bool operator==(const Domain&) const = default;
 };
 
 // Digests to sign or to recover from.
