@@ -22,7 +22,8 @@ struct Message {
 struct ChatTokens {
   std::vector<int32_t> tokens;
   // 1 for what an assistant's turn adds after its header: the answer, the token that ends the turn
-  // and the line feed after it, if the template has one.
+  // and the line feed after it, if the template has one. The header and the answer are tokenised
+  // apart, so that what comes before an answer is exactly the prompt that asks for it.
   std::vector<uint8_t> answer;
 };
 
@@ -34,8 +35,12 @@ enum class ChatStyle {
   kQwen3,    // "qwen3": ChatML with an empty thought before the answer (its non-thinking mode)
   kLlama2,   // "llama2"
   kLlama3,   // "llama3"
-  kMistral,  // "mistral"
-  kZephyr,   // "zephyr"
+  // "llama3.1": also 3.2 and 3.3; the system turn begins with dates. The template's own fixed date
+  // is used, never today's: the same rows give the same tokens on every day.
+  kLlama31,
+  kMistral,   // "mistral": Mistral 7B Instruct 0.2
+  kMistral3,  // "mistral-v0.3"
+  kZephyr,    // "zephyr"
 };
 std::string_view chat_style_name(ChatStyle style);
 ChatStyle chat_style_from_name(std::string_view name);  // throws Error{kUsage} listing the names
@@ -68,6 +73,9 @@ class ChatTemplate {
   std::vector<int32_t> stop_tokens() const;  // any of them ends an answer
 
  private:
+  friend class ChatWriter;
+  int32_t control(std::string_view token) const;
+
   ChatStyle style_;
   const Tokenizer* tokenizer_;
 };

@@ -173,7 +173,7 @@ void TokenizerData::add_merge(std::string_view left, std::string_view right, uin
   if (!special[static_cast<size_t>(result)]) merges.add(id(left), id(right), {rank, result});
 }
 
-std::string TokenizerData::normalize(std::string_view text) const {
+std::string TokenizerData::normalize(std::string_view text, TextPosition position) const {
   std::string out(text);
   for (const NormalizerStep& step : normalizer) {
     switch (step.kind) {
@@ -181,7 +181,7 @@ std::string TokenizerData::normalize(std::string_view text) const {
         out = to_nfc(out);
         break;
       case NormalizerStep::Kind::kPrepend:
-        if (!out.empty()) out.insert(0, step.text);
+        if (!out.empty() && position != TextPosition::kWithin) out.insert(0, step.text);
         break;
       case NormalizerStep::Kind::kReplace:
         out = replace_all(out, step.text, step.replacement);
@@ -191,36 +191,39 @@ std::string TokenizerData::normalize(std::string_view text) const {
   return out;
 }
 
-void TokenizerData::encode_raw(std::string_view text, bool parse_special,
+void TokenizerData::encode_raw(std::string_view text, bool parse_special, TextPosition position,
                                std::vector<int32_t>& out) const {
   split_added(
       raw_added, text, parse_special,
       [&](size_t begin, size_t end) {
-        encode_segment(text.substr(begin, end - begin), begin == 0, parse_special, out);
+        encode_segment(text.substr(begin, end - begin), parse_special,
+                       begin == 0 ? position : TextPosition::kAfterToken, out);
       },
       [&](int32_t id) { out.push_back(id); });
 }
 
-void TokenizerData::encode_segment(std::string_view text, bool at_start, bool parse_special,
+void TokenizerData::encode_segment(std::string_view text, bool parse_special, TextPosition position,
                                    std::vector<int32_t>& out) const {
-  const std::string normal = normalize(text);
+  const std::string normal = normalize(text, position);
   split_added(
       normalized_added, normal, parse_special,
       [&](size_t begin, size_t end) {
         encode_normalized(std::string_view(normal).substr(begin, end - begin),
-                          at_start && begin == 0, out);
+                          begin == 0 ? position : TextPosition::kAfterToken, out);
       },
       [&](int32_t id) { out.push_back(id); });
 }
 
-void TokenizerData::encode_normalized(std::string_view text, bool at_start,
+void TokenizerData::encode_normalized(std::string_view text, TextPosition position,
                                       std::vector<int32_t>& out) const {
   std::string spaced;
   std::vector<std::string_view> pieces;
   if (metaspace.used) {
+    using Prepend = Metaspace::Prepend;
     spaced = replace_all(text, " ", kMetaspace);
-    const bool wanted = metaspace.prepend == Metaspace::Prepend::kAlways ||
-                        (metaspace.prepend == Metaspace::Prepend::kFirst && at_start);
+    const bool wanted =
+        (metaspace.prepend == Prepend::kAlways && position != TextPosition::kWithin) ||
+        (metaspace.prepend == Prepend::kFirst && position == TextPosition::kStart);
     if (wanted && !spaced.starts_with(kMetaspace)) spaced.insert(0, kMetaspace);
     text = spaced;
   }
@@ -316,16 +319,17 @@ Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
 Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special) const {
+std::vector<int32_t> Tokenizer::encode(std::string_view text, bool parse_special,
+                                       TextPosition position) const {
   if (text.size() > kMaxText) {
     throw Error(ErrorCode::kBadInput, "text of " + std::to_string(text.size()) +
                                           " bytes is too long to tokenise at once");
   }
   std::vector<int32_t> out;
   if (find_invalid_utf8(text) == std::string_view::npos) {
-    data_->encode_raw(text, parse_special, out);
+    data_->encode_raw(text, parse_special, position, out);
   } else {
-    data_->encode_raw(repair_utf8(text), parse_special, out);
+    data_->encode_raw(repair_utf8(text), parse_special, position, out);
   }
   return out;
 }

@@ -14,6 +14,13 @@
 
 namespace ffe::lm {
 
+// Where a text stands; SentencePiece-style tokenizers put a space before it accordingly.
+enum class TextPosition {
+  kStart,       // at the very beginning
+  kAfterToken,  // right behind a control token
+  kWithin,      // continues other text
+};
+
 class GgufFile;
 class ModelFile;
 struct TokenizerData;
@@ -36,7 +43,8 @@ class Tokenizer {
   // With `parse_special`, special tokens written out in the text become their ids; without, they
   // are text like any other: nothing a user types can end a turn. No BOS or EOS is added. Bytes
   // that are not UTF-8 become U+FFFD.
-  std::vector<int32_t> encode(std::string_view text, bool parse_special = false) const;
+  std::vector<int32_t> encode(std::string_view text, bool parse_special = false,
+                              TextPosition position = TextPosition::kStart) const;
 
   // Ids out of range throw Error{kBadInput}.
   std::string decode(std::span<const int32_t> ids, bool skip_special = false) const;

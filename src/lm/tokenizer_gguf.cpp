@@ -79,6 +79,11 @@ class GgufLoader {
       }
       t_.tokens.emplace_back(tokens[i]);
       t_.ids.emplace(tokens[i], static_cast<int32_t>(i));
+      // Some converters call every added token user-defined; what is spelled as a control token
+      // must not arise from user text.
+      if (types_[i] == kUserDefined && tokens[i].starts_with("<|") && tokens[i].ends_with("|>")) {
+        types_[i] = kControl;
+      }
       t_.special[i] = types_[i] == kControl || types_[i] == kUnknown;
       if (types_[i] != kControl && types_[i] != kUserDefined) continue;
       AddedToken added;

@@ -95,11 +95,13 @@ struct TokenizerData {
   // Id of a token that ordinary text may become; -1 if there is none.
   int32_t text_id(std::string_view token) const;
 
-  std::string normalize(std::string_view text) const;
-  void encode_raw(std::string_view text, bool parse_special, std::vector<int32_t>& out) const;
-  void encode_segment(std::string_view text, bool at_start, bool parse_special,
+  std::string normalize(std::string_view text, TextPosition position) const;
+  void encode_raw(std::string_view text, bool parse_special, TextPosition position,
+                  std::vector<int32_t>& out) const;
+  void encode_segment(std::string_view text, bool parse_special, TextPosition position,
                       std::vector<int32_t>& out) const;
-  void encode_normalized(std::string_view text, bool at_start, std::vector<int32_t>& out) const;
+  void encode_normalized(std::string_view text, TextPosition position,
+                         std::vector<int32_t>& out) const;
   void encode_piece(std::string_view piece, std::vector<int32_t>& out) const;
   void merge_piece(std::string_view piece, std::vector<int32_t>& out) const;
   std::vector<int32_t> byte_symbols(std::string_view piece) const;

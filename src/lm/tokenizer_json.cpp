@@ -137,7 +137,7 @@ class JsonLoader {
   void index_added() {
     for (AddedToken& token : added_) {
       if (token.normalized) {
-        token.content = t_.normalize(token.content);
+        token.content = t_.normalize(token.content, TextPosition::kStart);
         t_.normalized_added.add(std::move(token));
       } else {
         t_.raw_added.add(std::move(token));
