@@ -1,0 +1,35 @@
+// The commands of `ffe`. Each file adds its own to the program and runs when it was chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cli/terminal.hpp"
+
+namespace ffe::cli {
+
+// What every command has: the options of all, and a terminal once they are known.
+struct Context {
+  OutputOptions output;
+  std::string log_level = "warn";
+  std::function<void(Terminal&)> chosen;  // set by the command that was named
+};
+
+// Global options that may stand before or after the command's name.
+void add_output_options(CLI::App& command, Context& context);
+
+void add_demo(CLI::App& app, Context& context);
+void add_storage(CLI::App& app, Context& context);
+void add_keys(CLI::App& app, Context& context);
+void add_session(CLI::App& app, Context& context);
+void add_contribution(CLI::App& app, Context& context);  // check, submit, withdraw, download, claim
+void add_attest(CLI::App& app, Context& context);
+void add_devnet(CLI::App& app, Context& context);  // devnet, deploy
+void add_doctor(CLI::App& app, Context& context);
+
+// Parses, runs, prints; the process's exit status.
+int run(int argc, char** argv);
+
+}  // namespace ffe::cli

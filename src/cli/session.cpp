@@ -1,0 +1,180 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "cli/account.hpp"
+#include "cli/command.hpp"
+#include "crypto/address.hpp"
+
+namespace ffe::cli {
+namespace {
+
+struct Options {
+  AccountOptions account;
+  std::string session;
+  std::filesystem::path certificate;
+};
+
+std::string nats(uint32_t micro) { return fmt::format("{:.2f}", micro / 1e6); }
+
+Json status_json(const client::Status& s) {
+  Json submitted = Json::array();
+  for (const session::Submission& x : s.submissions) {
+    submitted.push_back({{"contributor", to_hex0x(x.contributor.bytes)},
+                         {"blobRoot", to_hex0x(x.blob_root.bytes)}});
+  }
+  Json slashed = Json::array();
+  for (const session::SlashRecord& x : s.slashes) {
+    slashed.push_back({{"contributor", to_hex0x(x.contributor.bytes)},
+                       {"reason", session::name(session::reason_from_number(x.reason))},
+                       {"evidence", session::to_decimal(x.evidence)},
+                       {"amountWei", x.amount.to_string()},
+                       {"txHash", to_hex0x(x.tx_hash.bytes)}});
+  }
+  Json verdicts = Json::array();
+  for (const session::ContributorVerdict& x : s.verdicts) {
+    verdicts.push_back({{"contributor", to_hex0x(x.contributor.bytes)},
+                        {"verdict", session::name(x.verdict)},
+                        {"reason", session::name(x.reason)},
+                        {"evidence", session::to_decimal(x.evidence)}});
+  }
+  Json out = {{"id", s.opened.id.to_string()},
+              {"state", session::name(s.view.state)},
+              {"opener", to_hex0x(s.opened.opener.bytes)},
+              {"sessionHash", to_hex0x(s.opened.session_hash.bytes)},
+              {"terms", session::to_json(s.opened.terms)},
+              {"submissions", submitted},
+              {"slashes", slashed},
+              {"verdicts", verdicts}};
+  if (s.result) {
+    out["result"] = {{"artifactRoot", to_hex0x(s.result->artifact_root.bytes)},
+                     {"gateRoot", to_hex0x(s.result->gate_root.bytes)},
+                     {"reportRoot", to_hex0x(s.result->report_root.bytes)},
+                     {"baseLossMicroNats", s.result->base_loss_micro_nats},
+                     {"jointLossMicroNats", s.result->joint_loss_micro_nats},
+                     {"txHash", to_hex0x(s.result->tx_hash.bytes)}};
+  }
+  return out;
+}
+
+std::string status_text(const client::Status& s) {
+  std::string out = fmt::format("session    {}\nstate      {}\nstake      {} 0G\n",
+                                s.opened.id.to_string(), session::name(s.view.state),
+                                evm::format_ether(s.opened.terms.stake));
+  for (const Address& who : s.opened.terms.participants) {
+    std::string what = "not submitted";
+    for (const auto& x : s.submissions) {
+      if (x.contributor == who) what = "submitted";
+    }
+    for (const auto& x : s.verdicts) {
+      if (x.contributor == who) what = session::name(x.verdict);
+    }
+    for (const auto& x : s.slashes) {
+      if (x.contributor == who) what += fmt::format(", {} 0G slashed", evm::format_ether(x.amount));
+    }
+    out += fmt::format("           {}  {}\n", crypto::checksum_address(who), what);
+  }
+  if (s.result) {
+    out += fmt::format("loss       {} → {} nats (held out)\n", nats(s.result->base_loss_micro_nats),
+                       nats(s.result->joint_loss_micro_nats));
+  }
+  out.pop_back();
+  return out;
+}
+
+void status(const Options& options, Terminal& terminal) {
+  client::Client client = open_reader(options.account.network);
+  client::Status s = client.status(evm::U256::parse(options.session));
+  terminal.result(terminal.json() ? status_json(s).dump() : status_text(s));
+}
+
+void list(const Options& options, Terminal& terminal) {
+  client::Client client = open_reader(options.account.network);
+  Json all = Json::array();
+  std::string lines;
+  uint64_t n = client.coordinator().session_count();
+  for (uint64_t id = 1; id <= n; ++id) {
+    session::SessionView view = client.coordinator().view(evm::U256(id));
+    all.push_back({{"id", std::to_string(id)},
+                   {"state", session::name(view.state)},
+                   {"submitted", view.submitted}});
+    lines += fmt::format("{}{:>6}  {}  {} submitted", lines.empty() ? "" : "\n", id,
+                         session::name(view.state), view.submitted);
+  }
+  terminal.result(terminal.json() ? all.dump() : lines);
+}
+
+void print_tx(Terminal& terminal, const evm::Receipt& receipt) {
+  std::string hash = to_hex0x(receipt.tx_hash.bytes);
+  terminal.result(terminal.json()
+                      ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
+                      : hash);
+}
+
+using Exit = evm::Receipt (session::Coordinator::*)(evm::Sender&, const evm::U256&);
+
+template <Exit exit>
+void take_exit(const Options& options, Terminal& terminal) {
+  client::Client client = open_client(options.account);
+  print_tx(terminal, (client.coordinator().*exit)(client.sender(),
+                                                  evm::U256::parse(options.session)));
+}
+
+// Anyone may bring a certificate; the contract judges it.
+void bring(const Options& options, Terminal& terminal) {
+  session::SignedCertificate certificate = session::certificate_from_json(parse_json(
+      read_text_file(options.certificate, 16 << 20), options.certificate.string()));
+  if (certificate.session_id != evm::U256::parse(options.session)) {
+    throw Error(ErrorCode::kUsage, "the certificate is of session " +
+                                       certificate.session_id.to_string() + ", not " +
+                                       options.session);
+  }
+  client::Client client = open_client(options.account);
+  print_tx(terminal, client.coordinator().bring(client.sender(), certificate));
+}
+
+}  // namespace
+
+void add_session(CLI::App& app, Context& context) {
+  auto* session = app.add_subcommand("session", "Sessions: look at them, take their exits");
+  session->require_subcommand(1);
+  auto options = std::make_shared<Options>();
+  auto add = [&](CLI::App* parent, const char* name, const char* text,
+                 void (*run)(const Options&, Terminal&)) {
+    auto* command = parent->add_subcommand(name, text);
+    command->callback([&context, options, run] {
+      context.chosen = [options, run](Terminal& t) { run(*options, t); };
+    });
+    return command;
+  };
+  auto* list_command = add(session, "list", "All sessions of the network", list);
+  add_network_option(*list_command, options->account.network);
+  auto* status_command = add(session, "status", "One session: who, what, where the stakes are", status);
+  status_command->add_option("session", options->session)->required();
+  add_network_option(*status_command, options->account.network);
+
+  const std::tuple<const char*, const char*, void (*)(const Options&, Terminal&)> exits[] = {
+      {"seal", "Seal with the quorum after the deadline", take_exit<&session::Coordinator::seal>},
+      {"cancel", "Opener: end the session while it is open", take_exit<&session::Coordinator::cancel>},
+      {"expire", "End a session that was not sealed in time", take_exit<&session::Coordinator::expire>},
+      {"fail", "End a session that delivered nothing in time", take_exit<&session::Coordinator::fail>}};
+  for (const auto& [name, text, run] : exits) {
+    auto* command = add(session, name, text, run);
+    command->add_option("session", options->session)->required();
+    add_account_options(*command, options->account);
+  }
+  const std::tuple<CLI::App*, const char*, const char*> certificates[] = {
+      {session, "finalize", "Bring a result certificate to the contract"},
+      {session, "abort", "Bring an abort certificate to the contract"},
+      {&app, "slash", "Bring a rejection certificate to the contract"}};
+  for (const auto& [parent, name, text] : certificates) {
+    auto* command = add(parent, name, text, bring);
+    command->add_option("session", options->session)->required();
+    command->add_option("certificate", options->certificate, "JSON file")->required();
+    add_account_options(*command, options->account);
+  }
+}
+
+}  // namespace ffe::cli
