@@ -113,7 +113,8 @@ Bytes rlp_encode(const RlpItem& item) {
   return out;
 }
 
-RlpItem rlp_decode(ByteView data) {
+RlpItem rlp_decode(ByteView data, size_t max_bytes) {
+  if (data.size() > max_bytes) bad(max_bytes, "larger than the limit");
   return Decoder(data).whole();
 }
 
