@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {IERC165, IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
+import {IERC721Metadata} from "@openzeppelin/contracts/token/ERC721/extensions/IERC721Metadata.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 
@@ -21,7 +22,7 @@ import {TokenText} from "./libraries/TokenText.sol";
 /// @title CoOwnedINFT
 /// @notice See `ICoOwnedINFT`. ERC-721 is untouched: wallets and markets that know nothing else keep working, and a
 ///         transfer by them makes the key stale instead of failing. Nobody can change a model's data or mint a copy.
-contract CoOwnedINFT is ICoOwnedINFT, ERC721, IERC2981, ReentrancyGuardTransient {
+contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
     using EnumerableSet for EnumerableSet.AddressSet;
 
     /// @notice ERC-165 id of the final ERC-7857: all 13 functions of its `IERC7857`.
@@ -313,7 +314,7 @@ contract CoOwnedINFT is ICoOwnedINFT, ERC721, IERC2981, ReentrancyGuardTransient
     }
 
     /// @notice Metadata and image, all on chain.
-    function tokenURI(uint256 tokenId) public view override returns (string memory) {
+    function tokenURI(uint256 tokenId) public view override(ERC721, IERC721Metadata) returns (string memory) {
         return TokenText.uri(artifactOf(tokenId), tokenId % TOKENS_PER_SESSION, keyStale(tokenId));
     }
 

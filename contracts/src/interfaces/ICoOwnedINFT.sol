@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import {IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";
+import {IERC721Metadata} from "@openzeppelin/contracts/token/ERC721/extensions/IERC721Metadata.sol";
+
 import {IERC7857, IERC7857Metadata, IntelligentData, TransferValidityProof} from "./IERC7857.sol";
 import {Owner} from "./IFFECoordinator.sol";
 
@@ -25,7 +28,7 @@ struct Artifact {
 /// @title ICoOwnedINFT
 /// @notice One ERC-721 token with the final ERC-7857 interface per accepted contributor; all tokens of a session share
 ///         one encrypted model, each has its own sealed key. Token id = sessionId * 1000 + owner number.
-interface ICoOwnedINFT is IERC7857, IERC7857Metadata {
+interface ICoOwnedINFT is IERC721Metadata, IERC2981, IERC7857, IERC7857Metadata {
     /// @notice A session's model was minted to its owners as tokens `firstTokenId` to `firstTokenId + owners - 1`.
     event ArtifactMinted(uint256 indexed sessionId, bytes32 indexed artifactRoot, uint256 firstTokenId, uint256 owners);
     /// @notice The token moved without its key: the new owner has none until one is sealed for it.
