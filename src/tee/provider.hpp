@@ -48,7 +48,7 @@ class PlatformSealer {
 // Linux configfs-tsm (kernel 6.7 or newer; Documentation/ABI/testing/configfs-tsm-report).
 struct ConfigfsOptions {
   std::filesystem::path root = "/sys/kernel/config/tsm/report";
-  std::string entry;         // report entry below root; empty: one of its own per request
+  std::string entry = {};    // report entry below root; empty: one of its own per request
   int patience_ms = 60'000;  // for a platform that is busy or slow
 };
 std::unique_ptr<EvidenceProvider> configfs_provider(ConfigfsOptions options = {});
