@@ -40,6 +40,8 @@ void check_cost(const ScryptCost& cost, std::string_view what) {
   if (cost.r > 1024 || cost.p > 64 || memory > kMaxMemory || memory * cost.p > 4 * kMaxMemory) {
     unsupported(what, "scrypt parameters above the limits of this program");
   }
+  // RFC 7914 §6 wants n < 2^(16 r), and OpenSSL insists.
+  if (cost.r < 2 && cost.n >= 1u << 16) unsupported(what, "scrypt with r = 1 and n above 32768");
 }
 
 SecretBytes derive(const SecretBytes& password, ByteView salt, const ScryptCost& cost) {
@@ -171,7 +173,7 @@ Json encrypt_key(const crypto::PrivateKey& key, const SecretBytes& password, Scr
   SecretBytes derived = derive(password, salt, cost);
   Bytes ciphertext(32);
   aes128_ctr(derived.view().first(16), iv, key.secret(), ciphertext.data());
-  return Json{{"version", 3},
+  return Json{{"version", 3u},
               {"id", uuid_v4()},
               {"address", to_hex(key.address().bytes)},
               {"crypto",
