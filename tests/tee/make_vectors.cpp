@@ -1,0 +1,70 @@
+// Writes tests/vectors/tee/development.json: one simulated platform with quotes and the verdict
+// each must get, for the implementations in other languages. Usage: tee_vectors > development.json
+#include <iostream>
+
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "base/log.hpp"
+#include "tee/binding.hpp"
+#include "tee/simulated.hpp"
+#include "tee/verify.hpp"
+
+namespace {
+
+using namespace ffe;
+using namespace ffe::tee;
+
+constexpr int64_t kTime = 1767225600;  // 2026-01-01
+constexpr int64_t kYears = 3600ll * 24 * 365 * 10;
+
+Json quote_case(const SimulatedPlatform& platform, const Collateral& collateral,
+                const FixedBytes<64>& data, const char* name,
+                const SimulatedQuoteOptions& options) {
+  Bytes quote = platform.quote_bytes(data, options);
+  Verification v = verify(quote, collateral, platform.anchor(), kTime, Policy::development());
+  const Check* failed = v.first_failed();
+  return {{"name", name},
+          {"quote", to_hex0x(quote)},
+          {"accepted", v.accepted},
+          {"tcbStatus", v.tcb_status},
+          {"advisories", v.advisories},
+          {"failedCheck", failed == nullptr ? "" : failed->name},
+          {"workloadId", to_hex0x(workload_id(*v.quote).bytes)}};
+}
+
+}  // namespace
+
+int main() {
+  init_log("error");
+  TempDir folder;
+  std::string program = "ffe development vector";
+  write_file_atomic(folder.path() / "program", as_bytes(program));
+  SimulatedPlatform platform =
+      SimulatedPlatform::create(folder.path() / "p", folder.path() / "program");
+  Collateral collateral = platform.collateral(
+      SimulatedCollateralOptions{.issued = kTime - 86400, .expires = kTime + kYears});
+
+  Address signer = address_from_hex("0x2222222222222222222222222222222222222222");
+  Address registry = address_from_hex("0x1111111111111111111111111111111111111111");
+  Bytes ext = enclave_ext(31337, registry, signer, H256{}, 77, H256{});
+  FixedBytes<64> data = report_data(signer, ext);
+
+  Json out = {{"time", kTime},
+              {"program", program},
+              {"root", to_hex0x(platform.root_der())},
+              {"intermediate", to_hex0x(platform.intermediate_der())},
+              {"pck", to_hex0x(platform.pck_der())},
+              {"tcbSigning", to_hex0x(platform.tcb_signing_der())},
+              {"collateral", to_json(collateral)},
+              {"ext", to_hex0x(ext)},
+              {"signer", to_hex0x(signer.bytes)},
+              {"reportData", to_hex0x(data.bytes)}};
+  out["cases"] = {
+      quote_case(platform, collateral, data, "version 4", {}),
+      quote_case(platform, collateral, data, "version 5, TD report 1.5",
+                 {.version = 5, .td15 = true}),
+      quote_case(platform, collateral, data, "debug", {.debug = true}),
+      quote_case(platform, collateral, data, "module out of date", {.module_out_of_date = true})};
+  std::cout << out.dump(1) << "\n";
+  return 0;
+}

@@ -1,0 +1,42 @@
+// The project's own vector file, as the other languages read it.
+#include <gtest/gtest.h>
+
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "tee/samples.hpp"
+#include "tee/simulated.hpp"
+
+namespace ffe::tee {
+namespace {
+
+TEST(Vectors, DevelopmentPlatform) {
+  const char* file = FFE_SOURCE_DIR "/tests/vectors/tee/development.json";
+  Json json = parse_json(read_text_file(file), file);
+  TrustAnchor anchor = development_root(from_hex(json_string(json, "root", file)));
+  Collateral collateral = collateral_from_json(json_member(json, "collateral", file));
+  int64_t time = static_cast<int64_t>(json_uint(json, "time", file));
+
+  TempDir folder;
+  std::string program = json_string(json, "program", file);
+  write_file_atomic(folder.path() / "program", as_bytes(program));
+  std::string code_hash = to_hex0x(simulated_code_hash(folder.path() / "program").bytes);
+
+  ASSERT_EQ(json["cases"].size(), 4u);
+  for (const Json& item : json["cases"]) {
+    Verification v = verify(from_hex(json_string(item, "quote", file)), collateral, anchor, time,
+                            Policy::development());
+    SCOPED_TRACE(json_string(item, "name", file));
+    EXPECT_EQ(v.accepted, item["accepted"].get<bool>()) << shown(v);
+    EXPECT_EQ(failed_check(v), json_string(item, "failedCheck", file));
+    EXPECT_EQ(v.tcb_status, json_string(item, "tcbStatus", file));
+    EXPECT_EQ(v.advisories, item["advisories"].get<std::vector<std::string>>());
+    EXPECT_EQ(to_hex0x(workload_id(*v.quote).bytes), json_string(item, "workloadId", file));
+    EXPECT_EQ(to_hex0x(v.quote->td.report_data.bytes), json_string(json, "reportData", file));
+    if (!v.quote->td.debug()) {
+      EXPECT_EQ(json_string(item, "workloadId", file), code_hash);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ffe::tee
