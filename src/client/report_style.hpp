@@ -1,0 +1,23 @@
+// The style sheet of report.html: light and dark by the reader's preference, phone and desktop.
+#pragma once
+
+#include <string_view>
+
+namespace ffe::client {
+
+inline constexpr std::string_view kReportStyle = R"css(
+:root{color-scheme:light dark;--bg:#fbfbf9;--card:#fff;--ink:#1c2024;--dim:#667079;--line:#dfe3e6;--good:#0b7a53;--bad:#b3261e;--warn:#8a5a00;--accent:#3557c9}
+@media(prefers-color-scheme:dark){:root{--bg:#14171a;--card:#1c2024;--ink:#e8eaec;--dim:#98a1a9;--line:#31373d;--good:#4cc38a;--bad:#ff8a80;--warn:#f0b849;--accent:#8aa4ff}}
+*{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
+main{max-width:960px;margin:0 auto;padding:2rem 1.1rem 4rem}h1{font-size:clamp(1.6rem,5vw,2.4rem);line-height:1.15;margin:.2em 0 .5em}
+h2{font-size:1.3rem;margin:2.6rem 0 .6rem}h3{margin:0 0 .3rem}h4{margin:0 0 .4rem}.eyebrow,.dim{color:var(--dim)}.lead{font-size:1.1rem}
+.banner{border:1px solid var(--warn);color:var(--warn);border-radius:8px;padding:.6rem .9rem}.good{color:var(--good)}.bad{color:var(--bad)}
+.cards{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(260px,1fr))}.card,.sample{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:1rem 1.1rem}
+.card.reject{border-color:var(--bad)}.card.exclude{border-color:var(--warn)}.sample{margin:.8rem 0}.tag{font-size:.8rem;font-weight:600;padding:.1rem .5rem;border-radius:99px;border:1px solid currentColor;vertical-align:2px}
+.accept .tag{color:var(--good)}.reject .tag{color:var(--bad)}.exclude .tag{color:var(--warn)}dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem .9rem;margin:.6rem 0 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
+table{border-collapse:collapse;width:100%;margin:.8rem 0;table-layout:fixed}th,td{text-align:left;font-weight:400;padding:.4rem .5rem;border-bottom:1px solid var(--line);overflow-wrap:anywhere;vertical-align:top}thead th{color:var(--dim)}tbody th{width:38%}
+code{font:.85em ui-monospace,monospace}svg{width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--dim)}rect.accept{fill:var(--good)}rect.reject{fill:var(--bad)}rect.exclude{fill:var(--warn)}
+.limit{stroke:var(--ink);stroke-dasharray:4 3}.grid{stroke:var(--line)}.curve{fill:none;stroke:var(--accent);stroke-width:2}
+)css";
+
+}  // namespace ffe::client
