@@ -53,6 +53,15 @@ struct ConfigfsOptions {
 };
 std::unique_ptr<EvidenceProvider> configfs_provider(ConfigfsOptions options = {});
 
+// dstack guest agent: HTTP over a Unix socket.
+struct DstackOptions {
+  // A socket's path or an http:// URL. Empty: the first that exists of DSTACK_SIMULATOR_ENDPOINT
+  // (the agent's own convention) and the usual sockets below /var/run and /run.
+  std::string endpoint = {};
+  int timeout_ms = 30'000;
+};
+std::unique_ptr<EvidenceProvider> dstack_provider(DstackOptions options = {});
+
 // What every provider does last: throws Error{kAttestation} unless the quote parses as TDX and
 // holds exactly this report data.
 void check_evidence(const Evidence& evidence, const FixedBytes<64>& report_data);
