@@ -28,13 +28,13 @@ class Registrar {
 
  private:
   Registration attest();
-  void publish_collateral();
 
   Enclave& enclave_;
   tee::EvidenceProvider& provider_;
   session::Registry& registry_;
   evm::Sender& sender_;
   Address payee_;
+  Registration current_;
 };
 
 }  // namespace ffe::aggregator

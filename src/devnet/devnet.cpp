@@ -29,7 +29,6 @@ namespace fs = std::filesystem;
 constexpr const char* kFaucetKey =
     "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 constexpr uint64_t kChainId = 31337;
-constexpr uint64_t kPricePerSector = 30'733'644'962;  // wei; what 0G's networks charge
 
 // A port that was free a moment ago, or the one that the user asked for if it is free.
 int free_port(int wanted) {

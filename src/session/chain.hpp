@@ -16,6 +16,7 @@ namespace ffe::session {
 std::shared_ptr<const evm::ContractAbi> coordinator_abi();
 std::shared_ptr<const evm::ContractAbi> registry_abi();
 std::shared_ptr<const evm::ContractAbi> inft_abi();
+std::shared_ptr<const evm::ContractAbi> dcap_abi();
 // All of them, for the words of a revert; pass it to RpcClient::Options::errors.
 std::shared_ptr<const evm::AbiRegistry> contract_errors();
 // What to do about a coordinator's error of this name ("SubmitClosed"); empty if nothing is known.
@@ -173,6 +174,7 @@ class Registry {
 
   const Address& address() const { return contract_.address(); }
   bool development() const;
+  Address dcap_verifier() const;
   EnclaveRecord enclave(const H256& id) const;
   // The quote and its ext as they were registered last: calldata is public, so nobody has to ask
   // the enclave's operator for them. Nothing if the enclave never registered.

@@ -8,6 +8,7 @@ namespace ffe::session {
 extern const std::string_view kCoordinatorAbiJson;
 extern const std::string_view kRegistryAbiJson;
 extern const std::string_view kInftAbiJson;
+extern const std::string_view kDcapAbiJson;
 
 namespace {
 
@@ -33,10 +34,15 @@ std::shared_ptr<const evm::ContractAbi> inft_abi() {
   return abi;
 }
 
+std::shared_ptr<const evm::ContractAbi> dcap_abi() {
+  static const auto abi = load(kDcapAbiJson, "DcapVerifier");
+  return abi;
+}
+
 std::shared_ptr<const evm::AbiRegistry> contract_errors() {
   static const auto registry = [] {
     auto all = std::make_shared<evm::AbiRegistry>();
-    for (const auto& abi : {coordinator_abi(), registry_abi(), inft_abi()}) all->add(*abi);
+    for (const auto& abi : {coordinator_abi(), registry_abi(), inft_abi(), dcap_abi()}) all->add(*abi);
     return std::shared_ptr<const evm::AbiRegistry>(std::move(all));
   }();
   return registry;
