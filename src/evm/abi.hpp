@@ -72,7 +72,7 @@ class Value {
   Value(std::string text) : data_(std::move(text)) {}
   Value(std::string_view text) : data_(std::string(text)) {}
   Value(const char* text) : data_(std::string(text)) {}
-  // An array or a tuple. Beware: Values{x} with x a Values is a list of one list.
+  // An array or a tuple. Where it is the only item of a braced list, write list({…}) below.
   Value(Values items) : data_(std::move(items)) {}
   template <class T>
   requires(!std::same_as<T, uint8_t> && !std::same_as<T, Value> &&
@@ -136,6 +136,12 @@ class Value {
   Data data_;
   std::shared_ptr<const std::vector<std::string>> names_;
 };
+
+// An array or a tuple as one value. f({list({1, 2})}) passes one array; f({Values{1, 2}}) passes
+// two numbers with some compilers and one array with others.
+inline Value list(Values items) {
+  return Value(std::move(items));
+}
 
 // Throws Error{kBadInput} that names the path ("[1].gate: …") where a value does not fit its type.
 Bytes abi_encode(const std::vector<Type>& types, const Values& values);

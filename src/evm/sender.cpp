@@ -215,10 +215,10 @@ bool Sender::broadcast(const SignedTransaction& transaction) {
       return true;
     } catch (const net::JsonRpcError& e) {
       Refusal refusal = refusal_of(e);
-      if (refusal == Refusal::kKnown) return true;
-      if (refusal != Refusal::kNonceUsed) throw;
-      // After a lost answer, "nonce too low" may be about this very transaction.
-      return rpc_.knows_transaction(transaction.hash);
+      if (refusal != Refusal::kKnown && refusal != Refusal::kNonceUsed) throw;
+      // After a lost answer this is about this very transaction. Otherwise it is an older one,
+      // though it may be equal in every byte.
+      return attempt > 0 && rpc_.knows_transaction(transaction.hash);
     } catch (const Error& e) {
       if (e.code() != ErrorCode::kNetwork || attempt == 2) throw;
       std::this_thread::sleep_for(options_.wait.poll);
@@ -276,18 +276,20 @@ bool Sender::replace(std::vector<SignedTransaction>& sent) {
     log::warn("transaction {} is stuck: {}", to_hex0x(sent.back().hash.bytes), e.what());
     return false;
   }
-  SignedTransaction bid = sign_transaction(next, key_);
+  const H256 replaced = sent.back().hash;
+  // On the list before it is sent: if the answer is lost, its receipt is still looked for.
+  sent.push_back(sign_transaction(next, key_));
+  const SignedTransaction& bid = sent.back();
   try {
     if (broadcast(bid)) {
-      if (options_.on_sent) options_.on_sent(bid.hash, sent.back().hash);
-      sent.push_back(std::move(bid));
+      if (options_.on_sent) options_.on_sent(bid.hash, replaced);
       return true;
     }
   } catch (const net::JsonRpcError& e) {
-    Refusal refusal = refusal_of(e);
-    if (refusal == Refusal::kOther) refuse(e, address_);
+    log::warn("transaction {} is stuck and cannot be replaced: {}", to_hex0x(replaced.bytes),
+              e.what());
     // Too small a step for this node: the next one starts from this bid.
-    sent.push_back(std::move(bid));
+    if (refusal_of(e) == Refusal::kOther) sent.pop_back();
     return false;
   }
   check_not_displaced(sent);

@@ -56,7 +56,7 @@ class Sender {
   void estimate(Transaction& transaction);
   void set_fees(Transaction& transaction, const Transaction* replaced);
   SignedTransaction send_first(Transaction transaction);
-  // False if the node says that the nonce is used up; errors of its pool pass.
+  // False if another transaction holds the nonce; other refusals of the node's pool pass.
   bool broadcast(const SignedTransaction& transaction);
   Receipt await(SignedTransaction first);
   // `mined` tells whether any of them is in a block, confirmed or not.

@@ -1,16 +1,19 @@
-// Writes this folder's JSON files with ethers 6.13.1, an implementation independent of src/evm.
+// Writes this folder's JSON files with ethers 6.13.1, an implementation independent of src/evm, and
+// Probe.json, the compiled Probe.sol for tests on a live chain, with solc 0.8.37.
 //
 //   mkdir -p /tmp/vectors && cd /tmp/vectors
-//   npm i --save-exact --ignore-scripts ethers@6.13.1
+//   npm i --save-exact --ignore-scripts ethers@6.13.1 solc@0.8.37
 //   node <project>/tests/vectors/evm/generate.mjs
 //
 // Packages are looked up from the current folder. Every run writes the same bytes.
 import { createRequire } from 'node:module';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const ethers = createRequire(process.cwd() + '/')('ethers');
+const require = createRequire(process.cwd() + '/');
+const ethers = require('ethers');
+const solc = require('solc');
 const folder = dirname(fileURLToPath(import.meta.url));
 const coder = ethers.AbiCoder.defaultAbiCoder();
 
@@ -268,3 +271,16 @@ for (const [password, n] of [['', 2], ['correct horse battery staple', 1024], ['
     file: JSON.parse(ethers.encryptKeystoreJsonSync(wallet, password, options)) });
 }
 write('keystore.json', keystores);
+
+// ---- the contract
+
+const compiled = JSON.parse(solc.compile(JSON.stringify({
+  language: 'Solidity',
+  sources: { 'Probe.sol': { content: readFileSync(join(folder, 'Probe.sol'), 'utf8') } },
+  settings: { evmVersion: 'cancun', optimizer: { enabled: true, runs: 200 }, metadata: { bytecodeHash: 'none' },
+    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
+})));
+for (const error of compiled.errors ?? []) console.error(error.formattedMessage);
+const probe = compiled.contracts['Probe.sol'].Probe;
+writeFileSync(join(folder, 'Probe.json'), JSON.stringify({ from: 'solc 0.8.37, generate.mjs', abi: probe.abi,
+  bytecode: { object: '0x' + probe.evm.bytecode.object } }) + '\n');
