@@ -181,6 +181,19 @@ TEST(Unicode, ComposesCanonically) {
   EXPECT_EQ(to_nfc("\xe0\xa5\x98"), "\xe0\xa4\x95\xe0\xa4\xbc");
 }
 
+TEST(Unicode, ComposesAsTheReference) {
+  size_t cases = 0;
+  for (const fs::path& root : testing::vector_roots("lm")) {
+    if (!fs::exists(root / "nfc.json")) continue;
+    const Json json = testing::load_json(root / "nfc.json");
+    for (const Json& c : json["cases"]) {
+      EXPECT_EQ(to_nfc(c[0].get<std::string>()), c[1].get<std::string>()) << c[0];
+      ++cases;
+    }
+  }
+  EXPECT_GE(cases, 300u);
+}
+
 TEST(Unicode, NormalFormsOfEveryCharacterAreStable) {
   for (uint32_t cp = 1; cp < 0x110000; ++cp) {
     if (cp >= 0xd800 && cp < 0xe000) continue;
