@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {ResultCertificate, SessionTerms, State} from "../src/interfaces/IFFECoordinator.sol";
+import {
+    AbortCertificate,
+    RejectionCertificate,
+    ResultCertificate,
+    SessionOffer,
+    SessionTerms
+} from "../src/interfaces/IFFECoordinator.sol";
 import {Fixture} from "./utils/Fixture.sol";
-import {Test} from "./utils/Vm.sol";
 
-/// @notice What the calls cost as whole transactions: the base fee of 21 000, the data and the execution.
+/// @notice What calls cost as whole transactions: the base fee of 21 000, the data and the execution.
 /// forge-config: default.isolate = true
 contract GasTest is Fixture {
-    function test_gas_submit() public {
-        uint256 id = openDefault(3);
-        submit(id, party(0));
-        bytes memory key = ownerKey(party(1));
-        bytes memory data = abi.encodeCall(coordinator.submit, (id, root(party(1)), key));
-        assertLe(transaction(party(1), 1 ether, data, "submit"), 120_000, "submit");
-    }
-
     function transaction(address from, uint256 value, bytes memory data, string memory name)
         private
         returns (uint256 gas)
@@ -25,6 +22,40 @@ contract GasTest is Fixture {
         assertTrue(ok, name);
         gas = vm.lastCallGas().gasTotalUsed;
         vm.snapshotValue("FFECoordinator", name, gas);
+    }
+
+    function test_gas_openSession() public {
+        uint256[2] memory sizes = [uint256(3), 32];
+        for (uint256 i; i < sizes.length; ++i) {
+            SessionTerms memory t = defaultTerms(sizes[i]);
+            SessionOffer memory o = offerFor(t);
+            bytes memory data =
+                abi.encodeCall(coordinator.openSession, (t, o, enclaveSigns(hasher.offer(o)), RECIPE, MANIFEST));
+            transaction(opener, t.fee, data, string.concat("openSession, participants: ", vm.toString(sizes[i])));
+        }
+    }
+
+    function test_gas_submit() public {
+        uint256 id = openDefault(4);
+        submit(id, party(0));
+        bytes memory key = ownerKey(party(1));
+        bytes memory data = abi.encodeCall(coordinator.submit, (id, root(party(1)), key));
+        assertLe(transaction(party(1), 1 ether, data, "submit"), 120_000, "submit");
+        data = abi.encodeCall(coordinator.submit, (id, root(party(2)), key));
+        transaction(party(1), 0, data, "submit, replacing");
+        transaction(party(1), 0, abi.encodeCall(coordinator.withdraw, (id)), "withdraw");
+        submit(id, party(2));
+        vm.warp(coordinator.session(id).submitDeadline);
+        transaction(stranger, 0, abi.encodeCall(coordinator.seal, (id)), "seal, contributors: 2");
+    }
+
+    function test_gas_slash() public {
+        uint256 id = sealedSession(3);
+        RejectionCertificate memory c = rejectionOf(id, party(0), 1);
+        bytes memory data = abi.encodeCall(coordinator.slashWithProof, (id, c, enclaveSigns(hasher.rejection(c))));
+        vm.txGasPrice(1 gwei);
+        uint256 gas = transaction(stranger, 0, data, "slashWithProof");
+        assertLe(coordinator.credit(stranger, address(0)), gas * 1 gwei, "the reward is never more than the gas");
     }
 
     function test_gas_finalize() public {
@@ -37,5 +68,17 @@ contract GasTest is Fixture {
             uint256 gas = transaction(stranger, 0, data, string.concat("finalize, owners: ", vm.toString(n)));
             assertLe(gas, 90_000 + 110_000 * n, "finalize");
         }
+    }
+
+    function test_gas_exits() public {
+        uint256 id = sealedSession(3);
+        AbortCertificate memory c = AbortCertificate(coordinator.session(id).sealHash, 1, 0);
+        bytes memory data = abi.encodeCall(coordinator.abort, (id, c, enclaveSigns(hasher.abortion(c))));
+        transaction(stranger, 0, data, "abort");
+        transaction(party(0), 0, abi.encodeCall(coordinator.claim, (id, party(0))), "claim");
+        id = sealedSession(3);
+        vm.warp(coordinator.session(id).deliverDeadline + 1);
+        transaction(stranger, 0, abi.encodeCall(coordinator.fail, (id)), "fail");
+        transaction(stranger, 0, abi.encodeCall(coordinator.collect, (opener, address(0))), "collect");
     }
 }

@@ -198,12 +198,33 @@ contract OpenTest is Fixture {
         refused(t, abi.encodeWithSelector(IFFECoordinator.BadParticipant.selector, address(0)));
     }
 
-    function testFuzz_open_onlyWithinBounds(SessionTerms memory t) public {
+    /// @dev `free` says which fields keep the fuzzer's value; the others are pulled to just around their bounds.
+    function testFuzz_open_onlyWithinBounds(SessionTerms memory t, uint16 free) public {
         t.enclaveId = enclaveId;
         t.codeHash = CODE;
         t.recipe = keccak256(bytes(RECIPE));
         t.baseModel = keccak256(bytes(MANIFEST));
+        t.stakeToken = address(0);
+        t.participants = parties(1 + t.maxRows % 6);
         t.fee = bound(t.fee, 0, 1e6 ether);
+        if (free & 1 == 0) t.gate.statistic = uint8(bound(t.gate.statistic, 1, 2));
+        if (free & 2 == 0) t.gate.acceptRule = uint8(bound(t.gate.acceptRule, 0, 1));
+        if (free & 4 == 0) t.gate.evalPairs = uint16(bound(t.gate.evalPairs, 32, 4096));
+        if (free & 8 == 0) t.gate.alphaInverse = uint32(bound(t.gate.alphaInverse, 1000, type(uint32).max));
+        if (free & 16 == 0) t.gate.harmToleranceMicro = uint32(bound(t.gate.harmToleranceMicro, 50_000, 1e9));
+        if (free & 32 == 0) {
+            t.gate.relevanceToleranceMicro = uint32(bound(t.gate.relevanceToleranceMicro, 50_000, 1e9));
+        }
+        if (free & 64 == 0) t.gate.invalidShareBps = uint16(bound(t.gate.invalidShareBps, 1000, 10_000));
+        if (free & 128 == 0) t.submitDeadline = uint64(bound(t.submitDeadline, START, START + 90 days));
+        if (free & 256 == 0) t.deliverPeriod = uint32(bound(t.deliverPeriod, 0, 14 days));
+        if (free & 512 == 0) t.quorum = uint16(bound(t.quorum, 2, 6));
+        if (free & 1024 == 0) t.minAccepted = uint16(bound(t.minAccepted, 1, 4));
+        if (free & 2048 == 0) t.stake = bound(t.stake, 0, type(uint128).max);
+        if (free & 4096 == 0) t.operatorBond = bound(t.operatorBond, 0, 101 ether);
+        if (free & 8192 == 0) t.slashBpsHarmful = uint16(bound(t.slashBpsHarmful, 0, 10_001));
+        if (free & 16_384 == 0) t.slashBpsInvalid = uint16(bound(t.slashBpsInvalid, 0, 10_001));
+        if (free & 32_768 == 0) t.slashRecipient = t.maxRows % 2 == 0 ? DEAD : treasury;
         SessionOffer memory o = offerFor(t);
         bytes memory signature = enclaveSigns(hasher.offer(o));
         vm.prank(opener);
