@@ -1,9 +1,9 @@
 #include <atomic>
-#include <exception>
 #include <mutex>
 #include <thread>
 
 #include "storage/merkle.hpp"
+#include "storage/parallel.hpp"
 #include "storage/tree.hpp"
 
 namespace ffe::storage {
@@ -21,25 +21,6 @@ std::span<uint8_t> read_padded(const Source& source, const FileShape& shape, uin
   return buffer;
 }
 
-// Runs `work` on `threads` threads (this one among them); the first exception comes out here.
-void on_threads(unsigned threads, const std::function<void()>& work) {
-  std::exception_ptr failure;
-  std::mutex mutex;
-  auto guarded = [&] {
-    try {
-      work();
-    } catch (...) {
-      std::lock_guard lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  std::vector<std::thread> others;
-  for (unsigned i = 1; i < threads; ++i) others.emplace_back(guarded);
-  guarded();
-  for (std::thread& thread : others) thread.join();
-  if (failure) std::rethrow_exception(failure);
-}
-
 }  // namespace
 
 FileTree FileTree::of(const Source& source, const Progress& progress, unsigned threads) {
@@ -53,9 +34,9 @@ FileTree FileTree::of(const Source& source, const Progress& progress, unsigned t
   std::atomic<uint64_t> next{0};
   std::mutex report;
   uint64_t done = 0;
-  on_threads(threads, [&] {
+  run_parallel(threads, [&](const std::atomic<bool>& stop) {
     Bytes buffer;
-    for (uint64_t i; (i = next++) < shape.segments;) {
+    for (uint64_t i; !stop && (i = next++) < shape.segments;) {
       roots[i] = storage::segment_root(shape, i, read_padded(source, shape, i, buffer));
       if (!progress) continue;
       std::lock_guard lock(report);

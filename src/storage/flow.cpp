@@ -100,15 +100,20 @@ evm::U256 submission_fee(evm::RpcClient& rpc, const Address& flow,
   return sectors * price;
 }
 
+Bytes submit_calldata(uint64_t size, std::span<const SubmissionNode> nodes,
+                      const Address& submitter) {
+  evm::Values data{evm::Value(size), evm::Value(Bytes{}), evm::Value(node_values(nodes))};
+  evm::Values submission{evm::Value(std::move(data)), evm::Value(submitter)};
+  evm::Values arguments;
+  arguments.emplace_back(std::move(submission));
+  return flow_abi().function("submit").encode_call(arguments);
+}
+
 Submission submit(evm::Sender& sender, const Address& flow, uint64_t size,
                   std::span<const SubmissionNode> nodes) {
   const evm::U256 fee = submission_fee(sender.rpc(), flow, nodes);
-  evm::Values data{evm::Value(size), evm::Value(Bytes{}), evm::Value(node_values(nodes))};
-  evm::Values submission{evm::Value(std::move(data)), evm::Value(sender.address())};
-  evm::Values arguments;
-  arguments.emplace_back(std::move(submission));
   const evm::Receipt receipt =
-      sender.send(flow, flow_abi().function("submit").encode_call(arguments), fee);
+      sender.send(flow, submit_calldata(size, nodes, sender.address()), fee);
   for (const evm::Log& log : receipt.logs) {
     if (log.address != flow || log.topics.empty() || log.topics[0] != submit_topic()) continue;
     Submission result = parse_submission(log);

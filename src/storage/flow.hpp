@@ -41,6 +41,10 @@ Submission parse_submission(const evm::Log& log);
 evm::U256 submission_fee(evm::RpcClient& rpc, const Address& flow,
                          std::span<const SubmissionNode> nodes);
 
+// The call of the current `submit`, without tags.
+Bytes submit_calldata(uint64_t size, std::span<const SubmissionNode> nodes,
+                      const Address& submitter);
+
 // Pays and waits for the receipt. Throws Error{kChain} if the receipt has no Submit event of ours.
 Submission submit(evm::Sender& sender, const Address& flow, uint64_t size,
                   std::span<const SubmissionNode> nodes);

@@ -1,0 +1,119 @@
+#include "storage/client.hpp"
+
+#include "base/hex.hpp"
+#include "storage/downloader.hpp"
+#include "storage/uploader.hpp"
+
+namespace ffe::storage {
+
+struct Client::Impl {
+  ClientOptions options;
+  std::shared_ptr<net::HttpClient> http = std::make_shared<net::HttpClient>();
+};
+
+ClientOptions network_options(std::string_view name) {
+  ClientOptions o;
+  if (name == "devnet") {
+    o.rpc_url = "http://127.0.0.1:8545";
+    o.nodes = {"http://127.0.0.1:5678"};
+  } else if (name == "galileo") {
+    o.rpc_url = "https://evmrpc-testnet.0g.ai";
+    o.indexer_url = "https://indexer-storage-testnet-turbo.0g.ai";
+  } else if (name == "aristotle") {
+    o.rpc_url = "https://evmrpc.0g.ai";
+    o.indexer_url = "https://indexer-storage-turbo.0g.ai";
+  } else {
+    throw Error(ErrorCode::kUsage, "unknown network \"" + std::string(name) + "\"",
+                "use devnet, galileo or aristotle");
+  }
+  return o;
+}
+
+std::optional<int> official_encryption(ByteView head, uint64_t size) {
+  constexpr uint64_t kHeader1 = 17, kHeader2 = 50;
+  if (size > kHeader1 && head.size() >= 1 && head[0] == 1) return 1;
+  const bool compressed_key = head.size() >= 2 && (head[1] == 2 || head[1] == 3);
+  if (size > kHeader2 && compressed_key && head[0] == 2) return 2;
+  return std::nullopt;
+}
+
+Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>()) {
+  impl_->options = std::move(options);
+}
+
+Client::~Client() = default;
+
+UploadResult Client::upload(const std::filesystem::path& file, evm::Sender& sender,
+                            Progress progress) {
+  const auto source = open_source(file);
+  return Uploader(impl_->options, impl_->http, *source, sender, progress).run();
+}
+
+UploadResult Client::upload(ByteView bytes, evm::Sender& sender, Progress progress) {
+  const auto source = memory_source(bytes);
+  return Uploader(impl_->options, impl_->http, *source, sender, progress).run();
+}
+
+std::vector<UploadResult> Client::upload_fragments(const std::filesystem::path& file,
+                                                   evm::Sender& sender, Progress progress,
+                                                   uint64_t fragment_bytes) {
+  const bool power_of_two = fragment_bytes != 0 && (fragment_bytes & (fragment_bytes - 1)) == 0;
+  if (!power_of_two || fragment_bytes < kChunkBytes || fragment_bytes > kFragmentBytes) {
+    throw Error(ErrorCode::kUsage, "a fragment is a power of two from 256 bytes to 4 GiB");
+  }
+  const uint64_t size = open_source(file)->size();
+  file_shape(size);  // refuses an empty file
+  std::vector<UploadResult> results;
+  for (uint64_t at = 0; at < size; at += fragment_bytes) {
+    const auto source = open_source(file, at, std::min(fragment_bytes, size - at));
+    const Progress part = [&](uint64_t done, uint64_t) { report(progress, at + done, size); };
+    results.push_back(Uploader(impl_->options, impl_->http, *source, sender, part).run());
+  }
+  return results;
+}
+
+void Client::download(const H256& root, const std::filesystem::path& out, Progress progress) {
+  Downloader downloader(impl_->options, impl_->http, root);
+  const uint64_t size = downloader.locate().size;
+  PartFile file(out);
+  downloader.run(file, progress);
+  file.finish(size);
+}
+
+Bytes Client::download(const H256& root, size_t max_bytes) {
+  Downloader downloader(impl_->options, impl_->http, root);
+  if (const uint64_t size = downloader.locate().size; size > max_bytes) {
+    throw Error(ErrorCode::kBadInput, to_hex0x(root.bytes) + " has " + std::to_string(size) +
+                                          " bytes, more than the limit of " +
+                                          std::to_string(max_bytes));
+  }
+  MemorySink memory;
+  downloader.run(memory, {});
+  return memory.take();
+}
+
+void Client::download_fragments(std::span<const H256> roots, const std::filesystem::path& out,
+                                Progress progress) {
+  if (roots.empty()) throw Error(ErrorCode::kUsage, "no roots to download");
+  std::vector<std::unique_ptr<Downloader>> parts;
+  uint64_t total = 0;
+  for (const H256& root : roots) {
+    parts.push_back(std::make_unique<Downloader>(impl_->options, impl_->http, root));
+    total += parts.back()->locate().size;
+  }
+  PartFile file(out);
+  uint64_t at = 0;
+  for (auto& part : parts) {
+    file.set_base(at);
+    part->run(file, [&](uint64_t done, uint64_t) { report(progress, at + done, total); });
+    at += part->locate().size;
+    part.reset();
+  }
+  file.finish(total);
+}
+
+std::optional<FileInfo> Client::info(const H256& root) {
+  return Downloader(impl_->options, impl_->http, root).find();
+}
+
+}  // namespace ffe::storage
