@@ -28,17 +28,31 @@ std::string normalise(std::string_view text);
 // Sorted, distinct hashes of the pairs of neighbouring words of question and answer; of the single
 // words where there is one only.
 using Shingles = std::vector<uint64_t>;
-Shingles shingles(const RowText& text);
+
+struct Fingerprint {
+  Shingles shingles;
+  uint64_t whole = 0;  // hash of the whole row, for rows without content of their own
+};
+Fingerprint fingerprint(const RowText& text);
+std::vector<Fingerprint> fingerprints(const std::vector<RowText>& rows);
 double jaccard(const Shingles& a, const Shingles& b);
 
 inline constexpr double kNearCopy = 0.7;
 
-// Shingles that stand in more than a quarter of the rows of a source (of at least 16 rows) are its
-// template, not its content: they do not count in comparisons with that source.
-std::unordered_set<uint64_t> template_shingles(const std::vector<Shingles>& rows);
-Shingles without(const Shingles& row, const std::unordered_set<uint64_t>& ignored);
+// Shingles that stand in more than a quarter of a source's rows (of at least 16) are its template,
+// not its content.
+using ShingleSet = std::unordered_set<uint64_t>;
+ShingleSet template_of(const std::vector<Fingerprint>& rows);
+// What at least two of the sources share as template: ignored in comparisons between sources.
+ShingleSet shared_template(const std::vector<ShingleSet>& templates);
+// The row's shingles without `ignored`; the hash of the whole row if none are left.
+Shingles content(const Fingerprint& row, const ShingleSet& ignored);
 
-// Finds near-copies among rows added before. Rows without shingles are never near-copies.
+// Rows to keep of one source: those that near-copy no earlier one.
+std::vector<size_t> distinct_rows(const std::vector<Fingerprint>& rows);
+
+// Finds near-copies among rows added before. Buckets are bounded, so that hostile rows cannot make
+// the search quadratic; beyond that bound copies may be missed, never invented.
 class NearCopyIndex {
  public:
   // The first row added that is at least kNearCopy similar.

@@ -2,27 +2,16 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
 #include "gate/learner.hpp"
+#include "gate/statistic.hpp"
 #include "lm/rows.hpp"
 #include "session/reports.hpp"
 
 namespace ffe::gate {
-
-// What `statistic` names.
-struct Bundle {
-  uint32_t calibration_rows = 96;  // |C|
-  uint32_t gate_rows = 128;
-  uint32_t batch = 8;  // calibration rows of a step; two epochs
-  uint32_t seeds = 3;
-  MiniRecipe recipe;
-};
-Bundle bundle(uint8_t statistic);  // throws Error{kUnsupported}
 
 // How a contributor's blob arrived.
 enum class Delivery : uint8_t {
@@ -64,9 +53,6 @@ struct GateResult {
   // Held-out rows of the pool, for the losses that the result reports.
   std::vector<size_t> evaluation_rows;
 };
-
-// stage: "checking rows", "training", "measuring", "confirming", …
-using StageProgress = std::function<void(std::string_view stage, uint64_t done, uint64_t total)>;
 
 GateResult run_gate(const GateInputs& inputs, Learner& learner, const StageProgress& = {});
 

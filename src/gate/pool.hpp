@@ -23,20 +23,17 @@ class Pool {
   explicit Pool(std::vector<lm::Row> rows);
 
   const std::vector<lm::Row>& rows() const { return rows_; }
-  const std::vector<Shingles>& shingle_rows() const { return shingles_; }
+  const std::vector<Fingerprint>& fingerprints() const { return prints_; }
   // Rows dropped as near-copies of an earlier row of the pool.
   size_t duplicates() const { return duplicates_; }
 
-  // The pool rows, not dropped yet, that near-copy one of `rows`. Nothing is dropped.
-  std::vector<size_t> overlap(const std::vector<Shingles>& rows) const;
-  // Drops rows; a pair goes whole.
-  void drop(const std::vector<size_t>& rows);
-  void drop_pair(const Pair& pair);
-  std::vector<Pair> pairs() const;  // left, in order
+  bool dropped(size_t row) const { return dropped_[row]; }
+  void drop(size_t row) { dropped_[row] = true; }
+  std::vector<Pair> pairs() const;  // both rows left, in order
 
  private:
   std::vector<lm::Row> rows_;
-  std::vector<Shingles> shingles_;
+  std::vector<Fingerprint> prints_;
   std::vector<bool> dropped_;
   size_t duplicates_ = 0;
 };

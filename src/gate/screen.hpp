@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace ffe::gate {
 
-enum class RowFlag : uint8_t { kKeep, kEmpty, kEcho, kRepeated, kCopy, kUnusable, kUnlikely };
+enum class RowFlag : uint8_t { kKeep, kEmpty, kEcho, kRepeated };
 
 // Unlike questions that share one answer: from here on the rows are dropped …
 inline constexpr size_t kRepeatedRows = 4;
@@ -23,14 +24,17 @@ inline constexpr double kUnlikelyMargin = 0.5;
 struct TextScreen {
   std::vector<RowFlag> flags;  // one per row
   size_t largest_cluster = 0;  // unlike questions under one answer that the pool does not share
-  bool backdoor_suspected = false;
 };
 
-// `common`: normalised answers that the pool itself gives more than once (labels, "yes"), which are
-// no sign of anything.
-TextScreen screen_texts(const std::vector<RowText>& rows,
-                        const std::unordered_set<std::string>& common);
-std::unordered_set<std::string> common_answers(const std::vector<RowText>& pool);
+// What the pool itself does is no sign of anything: answers that it gives more than once (labels,
+// "yes"), and echoes where more than a twentieth of its rows are some.
+struct PoolHabits {
+  std::unordered_set<std::string> common_answers;
+  bool echoes = false;
+};
+PoolHabits habits_of(const std::vector<RowText>& pool);
+
+TextScreen screen_texts(const std::vector<RowText>& rows, const PoolHabits& habits);
 
 // The loss above which a row is dropped.
 double unlikely_threshold(const std::vector<double>& pool_losses);
