@@ -61,7 +61,7 @@ class Arena {
       }
       at_ = {at_.block + 1, 0};
     }
-    constexpr size_t kBlock = size_t{4} << 20;
+    constexpr size_t kBlock = size_t{16} << 20;
     blocks_.emplace_back(std::max(padded, kBlock));
     at_.used = padded;
     return blocks_.back().data();

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <omp.h>
+#include <sched.h>
 
 #include "base/error.hpp"
 #include "lm/base_model.hpp"
@@ -13,6 +13,13 @@
 namespace ffe::lm {
 namespace {
 
+// The cores that this process may run on.
+int available_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
 // Activations that training keeps for every token.
 size_t kept_bytes_per_token(const ModelConfig& c) {
   const size_t floats =
@@ -21,7 +28,7 @@ size_t kept_bytes_per_token(const ModelConfig& c) {
 }
 
 EngineOptions with_defaults(EngineOptions options, const ModelConfig& config) {
-  if (options.threads <= 0) options.threads = omp_get_num_procs();
+  if (options.threads <= 0) options.threads = available_processors();
   constexpr size_t kKeptBytes = size_t{900} << 20;
   if (options.train_tokens == 0) {
     options.train_tokens = std::clamp<size_t>(kKeptBytes / kept_bytes_per_token(config), 128, 1024);

@@ -49,10 +49,11 @@ class F32Matrix final : public FrozenMatrix {
   void backward(const FrozenProduct& p, int threads) const override {
     const size_t chunk = std::min(kBackwardChunk, round_up_lanes(rows_));
     const size_t width = round_up_lanes(columns_);
-    scratch_.resize(chunk * width);
+    AlignedBuffer<float>& scratch = scratch_of_thread();
+    scratch.resize(chunk * width);
     for (size_t first = 0; first < rows_; first += chunk) {
       const size_t depth = std::min(chunk, rows_ - first);
-      transpose_chunk(first, depth, threads);
+      transpose_chunk(first, depth, scratch.data(), threads);
       const bool last = first + depth == rows_;
       for_each_tile(p.m, columns_, threads, [&](const Tile& t) {
         for (size_t k = 0; k < depth; k += kDepthBlock) {
@@ -60,7 +61,7 @@ class F32Matrix final : public FrozenMatrix {
           b.a = p.x + t.row * p.x_row + first + k;
           b.a_row = p.x_row;
           b.a_col = 1;
-          b.b = scratch_.data() + t.column * depth + k * kLanes;
+          b.b = scratch.data() + t.column * depth + k * kLanes;
           b.b_row = kLanes;
           b.b_panel = depth * kLanes;
           b.k = std::min(kDepthBlock, depth - k);
@@ -77,12 +78,18 @@ class F32Matrix final : public FrozenMatrix {
   }
 
  private:
-  // Rows [first, first + depth) of W as panels of sixteen columns in scratch_.
-  void transpose_chunk(size_t first, size_t depth, int threads) const {
+  // One for all matrices: the calling thread's, which its workers fill and read.
+  static AlignedBuffer<float>& scratch_of_thread() {
+    thread_local AlignedBuffer<float> scratch;
+    return scratch;
+  }
+
+  // Rows [first, first + depth) of W as panels of sixteen columns.
+  void transpose_chunk(size_t first, size_t depth, float* scratch, int threads) const {
     parallel_for(threads, (columns_ + kLanes - 1) / kLanes, [&](size_t panel) {
       const size_t column = panel * kLanes;
       const size_t width = std::min(kLanes, columns_ - column);
-      float* to = scratch_.data() + column * depth;
+      float* to = scratch + column * depth;
       for (size_t row = 0; row < depth; row += kLanes) {
         const float* from = panels_.data() + (first + row) * columns_ + column * kLanes;
         kernels().transpose(from, kLanes, width, std::min(kLanes, depth - row), to + row * kLanes,
@@ -92,7 +99,6 @@ class F32Matrix final : public FrozenMatrix {
   }
 
   AlignedBuffer<float> panels_;
-  mutable AlignedBuffer<float> scratch_;
 };
 
 }  // namespace

@@ -1,0 +1,292 @@
+// Every kernel against plain loops in double, and every instruction set against the scalar twin.
+#include "lm/kernels.hpp"
+
+#include <cmath>
+#include <gtest/gtest.h>
+#include <random>
+#include <vector>
+
+namespace ffe::lm {
+namespace {
+
+std::vector<float> random_values(size_t n, unsigned seed, float scale = 1) {
+  std::mt19937 engine(seed);
+  std::vector<float> values(n);
+  for (float& v : values) {
+    v = scale * (static_cast<float>(engine()) / 2147483648.0f - 1.0f);
+  }
+  return values;
+}
+
+std::vector<const Kernels*> fast_kernels() {
+  std::vector<const Kernels*> all;
+  if (avx2_kernels()) all.push_back(avx2_kernels());
+  if (avx512_kernels()) all.push_back(avx512_kernels());
+  return all;
+}
+
+// Runs `compute` with the scalar twin and with every other; equal bits are asked for.
+template <class Compute>
+std::vector<float> same_on_all(Compute compute) {
+  const std::vector<float> twin = compute(scalar_kernels());
+  for (const Kernels* k : fast_kernels()) EXPECT_EQ(compute(*k), twin) << k->name;
+  return twin;
+}
+
+void expect_near(const std::vector<float>& got, const std::vector<double>& want, double tolerance) {
+  ASSERT_EQ(got.size(), want.size());
+  for (size_t i = 0; i < got.size(); ++i) {
+    ASSERT_NEAR(got[i], want[i], tolerance * (1 + std::abs(want[i]))) << i;
+  }
+}
+
+TEST(Kernels, BlockProduct) {
+  for (size_t m : {1u, 2u, 5u, 6u, 7u, 12u, 13u, 25u}) {
+    for (size_t n : {1u, 15u, 16u, 17u, 32u, 50u}) {
+      for (size_t k : {1u, 3u, 64u, 385u}) {
+        SCOPED_TRACE(std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k));
+        const std::vector<float> a = random_values(m * k, 1);
+        const std::vector<float> b = random_values(k * n, 2);
+        const std::vector<float> start = random_values(m * n, 3);
+        std::vector<double> want(m * n);
+        for (size_t i = 0; i < m; ++i) {
+          for (size_t j = 0; j < n; ++j) {
+            want[i * n + j] = start[i * n + j];
+            for (size_t l = 0; l < k; ++l) want[i * n + j] += double{a[i * k + l]} * b[l * n + j];
+          }
+        }
+        const auto rows = same_on_all([&](const Kernels& kernel) {
+          std::vector<float> c(m * n);
+          kernel.block_product(
+              {a.data(), k, 1, b.data(), n, kLanes, start.data(), n, c.data(), n, m, n, k});
+          return c;
+        });
+        expect_near(rows, want, 1e-5);
+        // A transposed, B in panels, and the chain cut in two: the same bits.
+        std::vector<float> at(m * k);
+        for (size_t i = 0; i < m; ++i) {
+          for (size_t l = 0; l < k; ++l) at[l * m + i] = a[i * k + l];
+        }
+        std::vector<float> panels(round_up_lanes(n) * k);
+        for (size_t j = 0; j < n; ++j) {
+          for (size_t l = 0; l < k; ++l) {
+            panels[j / kLanes * kLanes * k + l * kLanes + j % kLanes] = b[l * n + j];
+          }
+        }
+        const auto cut = same_on_all([&](const Kernels& kernel) {
+          std::vector<float> c(m * n);
+          const size_t half = k / 2;
+          BlockProduct p{
+              at.data(), 1, m, panels.data(), kLanes, k * kLanes, start.data(), n, c.data(),
+              n,         m, n, half};
+          kernel.block_product(p);
+          p.a += half * m;
+          p.b += half * kLanes;
+          p.c0 = c.data();
+          p.k = k - half;
+          kernel.block_product(p);
+          return c;
+        });
+        EXPECT_EQ(cut, rows);
+      }
+    }
+  }
+}
+
+TEST(Kernels, Transpose) {
+  for (size_t rows : {1u, 16u, 19u, 48u}) {
+    for (size_t columns : {1u, 7u, 16u, 37u}) {
+      const std::vector<float> src = random_values(rows * columns, 4);
+      const size_t wide = round_up_lanes(rows);
+      const auto got = same_on_all([&](const Kernels& kernel) {
+        std::vector<float> dst(columns * wide, -1);
+        kernel.transpose(src.data(), columns, rows, columns, dst.data(), wide, wide);
+        return dst;
+      });
+      for (size_t i = 0; i < wide; ++i) {
+        for (size_t j = 0; j < columns; ++j) {
+          EXPECT_EQ(got[j * wide + i], i < rows ? src[i * columns + j] : 0.0f);
+        }
+      }
+    }
+  }
+}
+
+TEST(Kernels, RmsNormAndItsGradient) {
+  for (size_t n : {1u, 16u, 64u, 77u, 576u}) {
+    const std::vector<float> x = random_values(n, 5);
+    const std::vector<float> w = random_values(n, 6);
+    const std::vector<float> dy = random_values(n, 7);
+    const double eps = 1e-5;
+    double squares = 0;
+    double pull = 0;
+    for (size_t i = 0; i < n; ++i) {
+      squares += double{x[i]} * x[i];
+      pull += double{dy[i]} * w[i] * x[i];
+    }
+    const double inverse = 1 / std::sqrt(squares / static_cast<double>(n) + eps);
+    std::vector<double> y(n);
+    std::vector<double> dx(n);
+    for (size_t i = 0; i < n; ++i) {
+      y[i] = x[i] * inverse * w[i];
+      dx[i] = dy[i] * w[i] * inverse -
+              x[i] * inverse * inverse * inverse * pull / static_cast<double>(n);
+    }
+    expect_near(same_on_all([&](const Kernels& k) {
+                  std::vector<float> out(n);
+                  k.rms_norm(x.data(), w.data(), n, 1e-5f, out.data());
+                  return out;
+                }),
+                y, 1e-5);
+    expect_near(same_on_all([&](const Kernels& k) {
+                  std::vector<float> out(n);
+                  const float r = k.rms_norm(x.data(), w.data(), n, 1e-5f, out.data());
+                  k.rms_norm_backward(x.data(), w.data(), n, r, dy.data(), false, out.data());
+                  return out;
+                }),
+                dx, 1e-5);
+  }
+}
+
+TEST(Kernels, SwigluAndItsGradient) {
+  for (size_t n : {3u, 16u, 100u}) {
+    const std::vector<float> g = random_values(n, 8, 12);
+    const std::vector<float> u = random_values(n, 9, 3);
+    const std::vector<float> d = random_values(n, 10);
+    std::vector<double> out(n);
+    std::vector<double> grads(2 * n);
+    for (size_t i = 0; i < n; ++i) {
+      const double s = 1 / (1 + std::exp(-double{g[i]}));
+      out[i] = g[i] * s * u[i];
+      grads[i] = double{d[i]} * u[i] * (s + g[i] * s * (1 - s));
+      grads[n + i] = double{d[i]} * g[i] * s;
+    }
+    expect_near(same_on_all([&](const Kernels& k) {
+                  std::vector<float> y(n);
+                  k.swiglu(g.data(), u.data(), n, y.data());
+                  return y;
+                }),
+                out, 1e-6);
+    expect_near(same_on_all([&](const Kernels& k) {
+                  std::vector<float> y(2 * n);
+                  k.swiglu_backward(g.data(), u.data(), d.data(), n, y.data(), y.data() + n);
+                  return y;
+                }),
+                grads, 2e-6);
+  }
+}
+
+TEST(Kernels, SoftmaxOverAWindow) {
+  for (size_t end : {1u, 16u, 23u, 64u}) {
+    for (size_t begin : {0u, 5u, 17u}) {
+      if (begin >= end) continue;
+      const size_t n = end + 3;
+      const std::vector<float> x = random_values(n, 11, 20);
+      const float scale = 0.25f;
+      double top = -1e30;
+      for (size_t i = begin; i < end; ++i) top = std::max(top, double{x[i]});
+      double sum = 0;
+      for (size_t i = begin; i < end; ++i) sum += std::exp((x[i] - top) * scale);
+      std::vector<double> want(n);
+      for (size_t i = begin; i < end; ++i) want[i] = std::exp((x[i] - top) * scale) / sum;
+      expect_near(same_on_all([&](const Kernels& k) {
+                    std::vector<float> y = x;
+                    float max;
+                    float inverse;
+                    k.softmax(y.data(), begin, end, n, scale, &max, &inverse);
+                    std::vector<float> again = x;
+                    k.softmax_again(again.data(), begin, end, n, scale, max, inverse);
+                    EXPECT_EQ(again, y);
+                    return y;
+                  }),
+                  want, 1e-6);
+    }
+  }
+}
+
+TEST(Kernels, LogSumExp) {
+  for (size_t n : {1u, 16u, 31u, 320u}) {
+    for (float scale : {1.0f, 60.0f}) {
+      const std::vector<float> x = random_values(n, 12, scale);
+      double top = -1e30;
+      for (float v : x) top = std::max(top, double{v});
+      double sum = 0;
+      std::vector<double> scaled(n);
+      for (size_t i = 0; i < n; ++i) {
+        sum += std::exp(x[i] - top);
+        scaled[i] = std::exp(x[i] - top) * 0.5;
+      }
+      expect_near(same_on_all([&](const Kernels& k) {
+                    std::vector<float> y(2);
+                    k.log_sum_exp(x.data(), n, &y[0], &y[1]);
+                    return y;
+                  }),
+                  {top, sum}, 1e-6);
+      expect_near(same_on_all([&](const Kernels& k) {
+                    std::vector<float> y = x;
+                    k.exp_scale(y.data(), n, static_cast<float>(top), 0.5f);
+                    return y;
+                  }),
+                  scaled, 1e-6);
+    }
+  }
+}
+
+TEST(Kernels, SmallOnes) {
+  for (size_t n : {1u, 16u, 45u}) {
+    const std::vector<float> x = random_values(n, 13);
+    const std::vector<float> y = random_values(n, 14);
+    std::vector<double> sum(n), product(n), scaled(n);
+    double dot = 0;
+    for (size_t i = 0; i < n; ++i) {
+      sum[i] = double{x[i]} + y[i];
+      product[i] = double{x[i]} * y[i];
+      scaled[i] = y[i] + 0.3 * x[i];
+      dot += product[i];
+    }
+    const auto in_place = [&](auto run) {
+      return same_on_all([&](const Kernels& k) {
+        std::vector<float> out = y;
+        run(k, out.data());
+        return out;
+      });
+    };
+    expect_near(in_place([&](const Kernels& k, float* p) { k.add(x.data(), n, p); }), sum, 1e-6);
+    expect_near(in_place([&](const Kernels& k, float* p) { k.multiply(x.data(), n, p); }), product,
+                1e-6);
+    expect_near(in_place([&](const Kernels& k, float* p) { k.multiply_add(x.data(), 0.3f, n, p); }),
+                scaled, 1e-6);
+    expect_near(same_on_all([&](const Kernels& k) {
+                  return std::vector<float>{k.dot(x.data(), y.data(), n)};
+                }),
+                {dot}, 1e-6);
+  }
+}
+
+TEST(Kernels, RotationTurnsBack) {
+  for (size_t half : {5u, 16u, 32u}) {
+    std::vector<float> cosine(half), sine(half);
+    for (size_t i = 0; i < half; ++i) {
+      cosine[i] = std::cos(0.1f * static_cast<float>(i));
+      sine[i] = std::sin(0.1f * static_cast<float>(i));
+    }
+    const std::vector<float> x = random_values(2 * half, 15);
+    std::vector<double> want(2 * half);
+    for (size_t i = 0; i < half; ++i) {
+      want[i] = double{x[i]} * cosine[i] - double{x[half + i]} * sine[i];
+      want[half + i] = double{x[half + i]} * cosine[i] + double{x[i]} * sine[i];
+    }
+    const auto turned = same_on_all([&](const Kernels& k) {
+      std::vector<float> y = x;
+      k.rotate(y.data(), half, cosine.data(), sine.data(), 1);
+      return y;
+    });
+    expect_near(turned, want, 1e-6);
+    std::vector<float> back = turned;
+    kernels().rotate(back.data(), half, cosine.data(), sine.data(), -1);
+    expect_near(back, {x.begin(), x.end()}, 1e-6);
+  }
+}
+
+}  // namespace
+}  // namespace ffe::lm
