@@ -140,6 +140,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         Bond storage b = bond[msg.sender];
         uint256 free = b.total - b.locked;
         if (amount > free) revert BondTooSmall(amount, free);
+        // At most the free part, which is 128 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         b.total -= uint128(amount);
         emit BondWithdrawn(msg.sender, to, amount);
         _sendNative(to, amount);
@@ -324,6 +326,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
             if (s.submitted < s.quorum) revert QuorumNotReached(s.quorum, s.submitted);
         }
         uint256 until = s.submitDeadline + SEAL_PERIOD;
+        // A 48-bit deadline and an hour.
+        // forge-lint: disable-next-line(unsafe-typecast)
         if (block.timestamp > until) revert SealClosed(uint64(until));
         if (!_isActive(s.enclaveId)) revert EnclaveNotActive(s.enclaveId);
         _seal(sessionId, s);
@@ -401,6 +405,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
 
         uint256 accepted = _applyVerdicts(sessionId, s, cert);
         s.state = State.Settled;
+        // At most 255 contributors were sealed.
+        // forge-lint: disable-next-line(unsafe-typecast)
         s.accepted = uint8(accepted);
         _payOperator(s);
         emit Finalized(
@@ -555,6 +561,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         SessionData storage s = _requireState(sessionId, State.Open);
         // With too few submissions nothing can seal any more; otherwise the hour for sealing has to pass.
         uint256 from = s.submitted < s.quorum ? s.submitDeadline : s.submitDeadline + SEAL_PERIOD + 1;
+        // A 48-bit deadline and an hour.
+        // forge-lint: disable-next-line(unsafe-typecast)
         if (block.timestamp < from) revert NotExpired(uint64(from));
         s.state = State.Expired;
         _refundOpener(s);
@@ -677,6 +685,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         Bond storage b = bond[payee];
         uint256 free = b.total - b.locked;
         if (amount > free) revert BondTooSmall(amount, free);
+        // At most the free part, which is 128 bits.
+        // forge-lint: disable-next-line(unsafe-typecast)
         b.locked += uint128(amount);
     }
 
