@@ -47,25 +47,30 @@ Json NodeClient::call(std::string_view method, Json params, int timeout_ms) {
       .call(method, std::move(params));
 }
 
+Json NodeClient::ask(std::string_view method, Json params) {
+  return call(method, std::move(params),
+              std::min(options_.request_timeout_ms, std::max(options_.slow_ms, 1'000)));
+}
+
 NodeClient::Status NodeClient::status() {
   const std::string what = url_ + ": zgs_getStatus";
-  const Json identity = json_member(call("zgs_getStatus", Json::array()), "networkIdentity", what);
+  const Json identity = json_member(ask("zgs_getStatus", Json::array()), "networkIdentity", what);
   const std::string flow = json_string(identity, "flowAddress", what);
   return {json_uint(identity, "chainId", what), address_from_hex(flow)};
 }
 
 Shard NodeClient::shard() {
-  return shard_from_json(call("zgs_getShardConfig", Json::array()), url_ + ": zgs_getShardConfig");
+  return shard_from_json(ask("zgs_getShardConfig", Json::array()), url_ + ": zgs_getShardConfig");
 }
 
 std::optional<FileInfo> NodeClient::file_info(const H256& root) {
-  const Json info = call("zgs_getFileInfo", Json::array({to_hex0x(root.bytes), true}));
+  const Json info = ask("zgs_getFileInfo", Json::array({to_hex0x(root.bytes), true}));
   if (info.is_null()) return std::nullopt;
   return file_info_from_json(info, root, url_ + ": zgs_getFileInfo");
 }
 
 std::optional<FileInfo> NodeClient::file_info(uint64_t tx_seq, const H256& root) {
-  const Json info = call("zgs_getFileInfoByTxSeq", Json::array({tx_seq}));
+  const Json info = ask("zgs_getFileInfoByTxSeq", Json::array({tx_seq}));
   if (info.is_null()) return std::nullopt;
   FileInfo out = file_info_from_json(info, root, url_ + ": zgs_getFileInfoByTxSeq");
   if (out.tx_seq != tx_seq) {
@@ -76,14 +81,15 @@ std::optional<FileInfo> NodeClient::file_info(uint64_t tx_seq, const H256& root)
 
 bool NodeClient::has_segment(uint64_t tx_seq, uint64_t segment) {
   const uint64_t chunk = segment * kSegmentChunks;
-  return !call("zgs_downloadSegmentByTxSeq", Json::array({tx_seq, chunk, chunk + 1})).is_null();
+  return !ask("zgs_downloadSegmentByTxSeq", Json::array({tx_seq, chunk, chunk + 1})).is_null();
 }
 
 NodeClient::Upload NodeClient::upload(const std::vector<WireSegment>& segments, uint64_t tx_seq) {
   Json list = Json::array();
   for (const WireSegment& segment : segments) list.push_back(to_json(segment));
   try {
-    call("zgs_uploadSegmentsByTxSeq", Json::array({std::move(list), tx_seq}));
+    call("zgs_uploadSegmentsByTxSeq", Json::array({std::move(list), tx_seq}),
+         options_.request_timeout_ms);
     return Upload::kDone;
   } catch (const net::JsonRpcError& e) {
     if (says(e, "already uploaded and finalized")) return Upload::kFinalized;

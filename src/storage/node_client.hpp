@@ -41,7 +41,9 @@ class NodeClient {
   std::optional<WireSegment> download(uint64_t tx_seq, uint64_t segment, int timeout_ms = 0);
 
  private:
-  Json call(std::string_view method, Json params, int timeout_ms = 0);
+  Json call(std::string_view method, Json params, int timeout_ms);
+  // A question with a short answer: given less time than a transfer.
+  Json ask(std::string_view method, Json params);
 
   std::string url_;
   const ClientOptions& options_;

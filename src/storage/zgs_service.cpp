@@ -1,5 +1,7 @@
 #include "storage/zgs_service.hpp"
 
+#include <map>
+
 #include "base/hex.hpp"
 #include "storage/shards.hpp"
 
@@ -124,10 +126,14 @@ Json ZgsService::upload(const Json& params, bool several, bool by_seq) {
   } else {
     segments.push_back(segment_param(first));
   }
+  // As it was before this call: a call may bring the last segment and then one more.
+  std::map<H256, std::optional<StoredTx>> txs;
   for (const WireSegment& segment : segments) {
-    const auto tx = by_seq ? find_tx(params, 1, true) : store_.tx_of_root(segment.root);
+    if (!txs.contains(segment.root)) {
+      txs[segment.root] = by_seq ? find_tx(params, 1, true) : store_.tx_of_root(segment.root);
+    }
     try {
-      put(segment, tx);
+      put(segment, txs[segment.root]);
     } catch (const RpcFault& fault) {
       if (!(several && by_seq && fault.what() == kDuplicate)) throw;
     }
