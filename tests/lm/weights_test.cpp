@@ -560,7 +560,8 @@ TEST(Gguf, SentencePieceScoresGiveTheSameIds) {
     const Bytes bytes = g.build();
     const Tokenizer tokenizer = Tokenizer::from_gguf(GgufFile(bytes, "scores"));
     EXPECT_TRUE(tokenizer.adds_bos());
-    for (const Json& c : testing::load_json(folder / "llama2-style.json")["cases"]) {
+    const Json cases = testing::load_json(folder / "llama2-style.json");
+    for (const Json& c : cases["cases"]) {
       const auto ids = c["ids"].get<std::vector<int32_t>>();
       EXPECT_EQ(tokenizer.encode(c["text"].get<std::string>(), true), ids) << c["text"];
       EXPECT_EQ(tokenizer.decode(ids), c["decoded"].get<std::string>());
