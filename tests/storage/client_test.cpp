@@ -1,4 +1,5 @@
 // Client and node together over real sockets and a real chain.
+#include <future>
 #include <thread>
 
 #include "storage/network_fixture.hpp"
@@ -258,7 +259,7 @@ TEST_F(client, a_node_killed_during_an_upload) {
   options.workers = 2;
   options.segments_per_call = 1;
   const Bytes data = random_data(8'000'000, 29);
-  std::atomic<bool> killed{false};
+  std::atomic<bool> half_way{false};
   for (int i = 0; i < 200; ++i) {
     try {
       call(url, "zgs_getStatus");
@@ -267,13 +268,19 @@ TEST_F(client, a_node_killed_during_an_upload) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
-  const UploadResult up =
-      Client(options).upload(data, chain_->sender(), [&](uint64_t done, uint64_t total) {
-        if (done < total / 2 || killed.exchange(true)) return;
-        process->kill();
-        process = std::make_unique<Process>(command);
-      });
-  EXPECT_TRUE(killed);
+  auto upload = std::async(std::launch::async, [&] {
+    return Client(options).upload(data, chain_->sender(), [&](uint64_t done, uint64_t total) {
+      if (done >= total / 2) half_way = true;
+    });
+  });
+  // From this thread: the child ends with the thread that started it.
+  while (!half_way &&
+         upload.wait_for(std::chrono::milliseconds(1)) == std::future_status::timeout) {
+  }
+  process->kill();
+  process = std::make_unique<Process>(command);
+  const UploadResult up = upload.get();
+  EXPECT_TRUE(half_way);
   EXPECT_EQ(submissions(), 1u);
   EXPECT_EQ(download({url}, up.root), data);
 }
