@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
+#include <cstdlib>
+#include <string_view>
 
 namespace ffe::lm {
 namespace {
@@ -91,6 +92,7 @@ namespace ffe::lm {
 
 const Kernels* avx2_kernels_unchecked();
 const Kernels* avx512_kernels_unchecked();
+void (*avx512_bf16_product_unchecked())(const Bf16Product&);
 
 const Kernels& scalar_kernels() {
   static constexpr Kernels table = make_kernels("scalar");
@@ -108,11 +110,26 @@ const Kernels* avx512_kernels() {
   return has ? avx512_kernels_unchecked() : nullptr;
 }
 
+void (*avx512_bf16_product())(const Bf16Product&) {
+  static const bool has = avx512_kernels() != nullptr && __builtin_cpu_supports("avx512bf16");
+  return has ? avx512_bf16_product_unchecked() : nullptr;
+}
+
+namespace {
+
+const Kernels& choose_kernels() {
+  const char* asked = std::getenv("FFE_KERNELS");
+  const std::string_view name = asked ? asked : "";
+  if (name == "scalar") return scalar_kernels();
+  if (avx512_kernels() && name != "avx2") return *avx512_kernels();
+  return avx2_kernels() ? *avx2_kernels() : scalar_kernels();
+}
+
+}  // namespace
+
 const Kernels& kernels() {
-  static const Kernels& best = avx512_kernels() ? *avx512_kernels()
-                               : avx2_kernels() ? *avx2_kernels()
-                                                : scalar_kernels();
-  return best;
+  static const Kernels& chosen = choose_kernels();
+  return chosen;
 }
 
 }  // namespace ffe::lm

@@ -29,7 +29,7 @@ struct BlockProduct {
   size_t m, n, k;
 };
 
-// The same with operands rounded to bf16; see kernels_avx512bf16.cpp for the order of additions.
+// The same with operands rounded to bf16; pairs are added at once, in index order.
 struct Bf16Product {
   const uint16_t* a;  // A(i,k) = a[i * a_row + k]; an odd k is padded with zero
   size_t a_row;
@@ -97,7 +97,7 @@ struct Kernels {
 const Kernels& scalar_kernels();
 const Kernels* avx2_kernels();  // null where the processor lacks it
 const Kernels* avx512_kernels();
-// The fastest of them.
+// The fastest of them; FFE_KERNELS=avx2 or scalar asks for an older one, which changes speed only.
 const Kernels& kernels();
 
 // Null where the processor lacks AVX512_BF16.

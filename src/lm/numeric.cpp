@@ -8,6 +8,8 @@ namespace ffe::lm {
 
 std::unique_ptr<FrozenMatrix> make_f32_matrix(size_t rows, size_t columns, const WeightReader& read,
                                               int threads);
+std::unique_ptr<FrozenMatrix> make_bf16_matrix(NumericPath path, size_t rows, size_t columns,
+                                               const WeightReader& read, int threads);
 
 namespace {
 
@@ -42,9 +44,10 @@ NumericPath numeric_from_name(std::string_view name) {
 bool numeric_supported(NumericPath path) {
   switch (path) {
     case NumericPath::kF32:
-      return true;
     case NumericPath::kBf16Emulated:
+      return true;
     case NumericPath::kAvx512Bf16:
+      return avx512_bf16_product() != nullptr;
     case NumericPath::kAmxBf16:
       return false;
   }
@@ -74,7 +77,8 @@ std::unique_ptr<FrozenMatrix> make_frozen_matrix(NumericPath path, size_t rows, 
                 "this processor cannot run the numeric path " + std::string(numeric_name(path)),
                 "use --numeric auto");
   }
-  return make_f32_matrix(rows, columns, read, threads);
+  return path == NumericPath::kF32 ? make_f32_matrix(rows, columns, read, threads)
+                                   : make_bf16_matrix(path, rows, columns, read, threads);
 }
 
 }  // namespace ffe::lm
