@@ -169,7 +169,8 @@ net::ServerResponse Api::metrics() const {
   net::ServerResponse out;
   out.content_type = "text/plain; version=0.0.4";
   std::map<std::string, int> stages;
-  for (const auto& [id, s] : context_.status.all().items()) ++stages[s["stage"]];
+  Json sessions = context_.status.all();
+  for (const auto& [id, s] : sessions.items()) ++stages[s["stage"]];
   out.body = "# TYPE ffe_sessions gauge\n";
   for (const auto& [stage, n] : stages) {
     out.body += "ffe_sessions{stage=\"" + stage + "\"} " + std::to_string(n) + "\n";

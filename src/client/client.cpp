@@ -188,7 +188,8 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
   out.data = check_data(data);
   step(events, "Checking", data.filename().string() + "  " + count(out.data.rows, "row"));
 
-  Bytes owner_key(sender_.key().public_key().begin(), sender_.key().public_key().end());
+  crypto::PublicKey public_key = sender_.key().public_key();
+  Bytes owner_key(public_key.begin(), public_key.end());
   session::BlobContext context{session::BlobRole::kData,      coordinator_.domain(),
                                opened.session_hash,           address(),
                                opened.terms.enclave_id,       session::owner_key_hash(owner_key)};

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 import {IDcapVerifier, TcbStatus, VerifiedQuote} from "../interfaces/IDcapVerifier.sol";
-import {Der} from "./Der.sol";
+import {DcapParser, SgxFields} from "./DcapParser.sol";
 import {P256Verify} from "./P256Verify.sol";
-import {QeIdentity, SvnLevel, TcbDocument, TcbInfo, TcbLevel} from "./TcbDocument.sol";
-import {Certificate, RevocationList, X509} from "./X509.sol";
+import {QeIdentity, SvnLevel, TcbInfo, TcbLevel} from "./TcbDocument.sol";
+import {Certificate, RevocationList} from "./X509.sol";
 
 /// @title DcapVerifier
 /// @notice Intel DCAP for TDX quotes of versions 4 and 5. Immutable and without an owner: what it knows, Intel's root
@@ -68,6 +68,9 @@ contract DcapVerifier is IDcapVerifier {
     bytes16 private constant INTEL_QE_VENDOR = hex"939a7233f79c4ca9940a0db3957f0607";
     uint256 private constant HEADER = 48;
 
+    /// @dev Reads formats and holds nothing; apart because of the limit on a contract's size.
+    DcapParser private immutable _parser;
+
     bool public immutable development;
     bytes32 public immutable rootX;
     bytes32 public immutable rootY;
@@ -89,6 +92,7 @@ contract DcapVerifier is IDcapVerifier {
     constructor(bytes32 x, bytes32 y, bytes32 subject, bool development_) {
         if (development_ && block.chainid != DEVELOPMENT_CHAIN) revert WrongChain();
         if ((keccak256(abi.encode(x, y)) == INTEL_ROOT_KEY) == development_) revert WrongRoot();
+        _parser = new DcapParser();
         development = development_;
         rootX = x;
         rootY = y;
@@ -99,7 +103,7 @@ contract DcapVerifier is IDcapVerifier {
 
     /// @inheritdoc IDcapVerifier
     function addAuthority(bytes calldata der) external returns (bytes32 id) {
-        Certificate memory cert = X509.parseCertificate(der);
+        Certificate memory cert = _parser.certificate(der);
         if (cert.issuerHash != rootSubject) revert WrongIssuer();
         _checkCertificate(cert, 0, rootX, rootY);
         // An authority signs certificates and lists; the other kind that the root issues signs TCB documents.
@@ -111,7 +115,7 @@ contract DcapVerifier is IDcapVerifier {
 
     /// @inheritdoc IDcapVerifier
     function updateCrl(bytes calldata der, bytes32 issuer) external {
-        RevocationList memory list = X509.parseCrl(der);
+        (RevocationList memory list, uint256[] memory serials) = _parser.revocationList(der);
         (bytes32 x, bytes32 y, bytes32 subject) = (rootX, rootY, rootSubject);
         if (issuer != 0) {
             Authority storage a = authority[issuer];
@@ -123,12 +127,10 @@ contract DcapVerifier is IDcapVerifier {
         _checkTime(list.thisUpdate, list.nextUpdate);
         if (list.thisUpdate < crl[issuer].thisUpdate) revert OlderThanKnown();
         crl[issuer] = CrlState(list.thisUpdate, list.nextUpdate);
-        for (uint256 at = list.entriesStart; at < list.entriesEnd;) {
-            uint256 serial;
-            (serial, at) = X509.crlEntry(der, at, list.entriesEnd);
-            if (revoked[issuer][serial]) continue;
-            revoked[issuer][serial] = true;
-            emit SerialRevoked(issuer, serial);
+        for (uint256 i; i < serials.length; ++i) {
+            if (revoked[issuer][serials[i]]) continue;
+            revoked[issuer][serials[i]] = true;
+            emit SerialRevoked(issuer, serials[i]);
         }
         emit CrlUpdated(issuer, list.thisUpdate, list.nextUpdate);
     }
@@ -137,20 +139,26 @@ contract DcapVerifier is IDcapVerifier {
     function addPck(bytes calldata der, bytes32 issuer) external returns (bytes32 id) {
         Authority storage a = authority[issuer];
         if (!a.signsCertificates) revert UnknownId(issuer);
-        Certificate memory cert = X509.parseCertificate(der);
+        (Certificate memory cert, SgxFields memory sgx) = _parser.pckCertificate(der);
         if (cert.issuerHash != a.subjectHash) revert WrongIssuer();
         _checkAuthority(issuer, a);
         _checkCertificate(cert, issuer, a.x, a.y);
         if (cert.isCa || cert.keyUsage & 0x80 == 0) revert WrongKeyUsage();
         id = keccak256(abi.encode(cert.x, cert.y));
-        Pck storage p = pck[id];
-        p.x = cert.x;
-        p.y = cert.y;
-        p.issuer = issuer;
-        p.serial = cert.serial;
-        p.notAfter = cert.notAfter;
-        _readSgxExtension(der, cert, p);
-        emit PckAdded(id, issuer, p.platformId, p.fmspc);
+        bytes32 platformId = keccak256(abi.encodePacked(sgx.ppid, sgx.fmspc));
+        pck[id] = Pck(
+            cert.x,
+            cert.y,
+            issuer,
+            cert.serial,
+            platformId,
+            sgx.components,
+            sgx.pceSvn,
+            sgx.pceId,
+            sgx.fmspc,
+            cert.notAfter
+        );
+        emit PckAdded(id, issuer, platformId, sgx.fmspc);
     }
 
     function _checkCertificate(Certificate memory cert, bytes32 issuer, bytes32 x, bytes32 y) private view {
@@ -176,85 +184,12 @@ contract DcapVerifier is IDcapVerifier {
         if (block.timestamp < from || block.timestamp > until) revert NotValidNow(from, until);
     }
 
-    /// @dev The value of 1.2.840.113741.1.13.1: a SEQUENCE of SEQUENCE { OID …1.13.1.n, value } with n = 1 PPID, 2 TCB,
-    ///      3 PCE-ID, 4 FMSPC; TCB again is such a sequence: 1 to 16 component SVNs, 17 PCE SVN.
-    function _readSgxExtension(bytes calldata der, Certificate memory cert, Pck storage p) private {
-        if (cert.sgxStart == 0) revert BadSgxExtension();
-        Der.Tlv memory all = Der.expect(der, cert.sgxStart, 0x30, cert.sgxEnd);
-        bytes16 ppid;
-        uint256 seen;
-        for (uint256 at = all.start; at < all.end;) {
-            (uint256 n, Der.Tlv memory value, uint256 next) = _sgxMember(der, at, all.end, 10);
-            if (n == 1) {
-                if (value.tag != 0x04 || value.end - value.start != 16) revert BadSgxExtension();
-                ppid = bytes16(der[value.start:value.end]);
-            } else if (n == 2) {
-                if (value.tag != 0x30) revert BadSgxExtension();
-                (p.components, p.pceSvn) = _readTcb(der, value);
-            } else if (n == 3) {
-                if (value.tag != 0x04 || value.end - value.start != 2) revert BadSgxExtension();
-                p.pceId = bytes2(der[value.start:value.end]);
-            } else if (n == 4) {
-                if (value.tag != 0x04 || value.end - value.start != 6) revert BadSgxExtension();
-                p.fmspc = bytes6(der[value.start:value.end]);
-            }
-            if (n <= 4) {
-                if (seen & (1 << n) != 0) revert BadSgxExtension();
-                seen |= 1 << n;
-            }
-            at = next;
-        }
-        if (seen != 0x1e) revert BadSgxExtension();
-        p.platformId = keccak256(abi.encodePacked(ppid, p.fmspc));
-    }
-
-    function _readTcb(bytes calldata der, Der.Tlv memory all)
-        private
-        pure
-        returns (bytes16 components, uint16 pceSvn)
-    {
-        uint256 packed;
-        uint256 seen;
-        for (uint256 at = all.start; at < all.end;) {
-            (uint256 n, Der.Tlv memory value, uint256 next) = _sgxMember(der, at, all.end, 11);
-            if (n >= 1 && n <= 17) {
-                if (value.tag != 0x02 || seen & (1 << n) != 0) revert BadSgxExtension();
-                uint256 svn = Der.toUint(der, value);
-                if (svn > (n == 17 ? type(uint16).max : type(uint8).max)) revert BadSgxExtension();
-                if (n == 17) pceSvn = uint16(svn);
-                else packed |= svn << (8 * (16 - n));
-                seen |= 1 << n;
-            }
-            at = next;
-        }
-        if (seen != 0x3fffe) revert BadSgxExtension();
-        components = bytes16(uint128(packed));
-    }
-
-    /// @dev The last arc of a member's OID, its value, and where the next member begins.
-    function _sgxMember(bytes calldata der, uint256 at, uint256 end, uint256 oidLength)
-        private
-        pure
-        returns (uint256 n, Der.Tlv memory value, uint256 next)
-    {
-        Der.Tlv memory member = Der.expect(der, at, 0x30, end);
-        Der.Tlv memory oid = Der.expect(der, member.start, 0x06, member.end);
-        if (oid.end - oid.start < 10 || bytes9(der[oid.start:oid.start + 9]) != hex"2a864886f84d010d01") {
-            revert BadSgxExtension();
-        }
-        // Members of other depths (configuration) are passed over.
-        n = oid.end - oid.start == oidLength ? uint8(der[oid.end - 1]) : type(uint256).max;
-        value = Der.read(der, oid.end);
-        if (value.end != member.end) revert BadSgxExtension();
-        next = member.end;
-    }
-
     // ------------------------------------------------------------------------------------------ TCB documents
 
     /// @inheritdoc IDcapVerifier
     function updateTcbInfo(bytes calldata json, bytes calldata signature, bytes32 signer) external {
         _checkDocument(json, signature, signer);
-        TcbInfo memory info = TcbDocument.parseTcbInfo(json);
+        TcbInfo memory info = _parser.tcbInfo(json);
         _checkTime(info.issueDate, info.nextUpdate);
         TcbState storage state = tcbState[info.fmspc];
         if (info.evaluationNumber < state.evaluationNumber || info.issueDate < state.issueDate) revert OlderThanKnown();
@@ -263,9 +198,8 @@ contract DcapVerifier is IDcapVerifier {
         for (uint256 i; i < info.levels.length; ++i) {
             _levels[info.fmspc].push(info.levels[i]);
         }
-        for (uint256 module; module < 256; ++module) {
-            if (info.modules & (1 << module) == 0) continue;
-            _store(_moduleLevels[info.fmspc][module], info.moduleLevels[module]);
+        for (uint256 i; i < info.modules.length; ++i) {
+            _store(_moduleLevels[info.fmspc][info.modules[i].version], info.modules[i].levels);
         }
         emit TcbInfoUpdated(info.fmspc, info.evaluationNumber, info.nextUpdate);
     }
@@ -273,7 +207,7 @@ contract DcapVerifier is IDcapVerifier {
     /// @inheritdoc IDcapVerifier
     function updateQeIdentity(bytes calldata json, bytes calldata signature, bytes32 signer) external {
         _checkDocument(json, signature, signer);
-        QeIdentity memory qe = TcbDocument.parseQeIdentity(json);
+        QeIdentity memory qe = _parser.qeIdentity(json);
         _checkTime(qe.issueDate, qe.nextUpdate);
         if (qe.evaluationNumber < qeState.evaluationNumber || qe.issueDate < qeState.issueDate) revert OlderThanKnown();
         qeState = QeState(

@@ -18,6 +18,12 @@ struct SvnLevel {
     TcbStatus status;
 }
 
+/// @notice A TDX module of one major version.
+struct ModuleIdentity {
+    uint8 version;
+    SvnLevel[] levels;
+}
+
 struct TcbInfo {
     bytes6 fmspc;
     bytes2 pceId;
@@ -25,8 +31,7 @@ struct TcbInfo {
     uint64 nextUpdate;
     uint32 evaluationNumber;
     TcbLevel[] levels; // descending, as published
-    uint256 modules; // bit set of the module versions described
-    SvnLevel[][256] moduleLevels; // by version
+    ModuleIdentity[] modules;
 }
 
 struct QeIdentity {
@@ -89,7 +94,7 @@ library TcbDocument {
                 info.evaluationNumber = uint32(v);
                 seen |= 128;
             } else if (name == keccak256("tdxModuleIdentities")) {
-                at = _modules(d, v, info);
+                (info.modules, at) = _modules(d, v);
             } else if (name == keccak256("tcbLevels")) {
                 at = Json.enter(d, v, "[");
                 while (true) {
@@ -172,22 +177,33 @@ library TcbDocument {
 
     /// @dev [{"id":"TDX_03","mrsigner":"00…","attributes":"00…","attributesMask":"FF…","tcbLevels":[…]},…]. Only
     ///      modules signed by Intel (all-zero signer) count: quotes of others are refused anyway.
-    function _modules(bytes calldata d, uint256 at, TcbInfo memory info) private pure returns (uint256) {
+    function _modules(bytes calldata d, uint256 at) private pure returns (ModuleIdentity[] memory modules, uint256) {
+        modules = new ModuleIdentity[](MAX_LEVELS);
+        uint256 count;
         at = Json.enter(d, at, "[");
         while (true) {
             bool more;
             (more, at) = Json.more(d, at, "]");
-            if (!more) return at;
-            at = _module(d, Json.enter(d, at, "{"), info);
+            if (!more) break;
+            if (count == MAX_LEVELS) revert BadMember(at);
+            bool intel;
+            (intel, at) = _module(d, Json.enter(d, at, "{"), modules[count]);
+            if (intel) ++count;
         }
-        return at;
+        assembly ("memory-safe") {
+            mstore(modules, count)
+        }
+        return (modules, at);
     }
 
-    function _module(bytes calldata d, uint256 at, TcbInfo memory info) private pure returns (uint256) {
+    function _module(bytes calldata d, uint256 at, ModuleIdentity memory identity)
+        private
+        pure
+        returns (bool intel, uint256)
+    {
         uint256 version = 256;
-        bool intel = true;
+        intel = true;
         bool zero;
-        SvnLevel[] memory levels;
         while (true) {
             bool more;
             (more, at) = Json.more(d, at, "}");
@@ -201,17 +217,14 @@ library TcbDocument {
                 (zero, at) = Json.zeros(d, v);
                 intel = intel && zero;
             } else if (name == keccak256("tcbLevels")) {
-                (levels, at) = _svnLevels(d, v);
+                (identity.levels, at) = _svnLevels(d, v);
             } else {
                 at = Json.skip(d, v);
             }
         }
         if (version > 255) revert BadMember(at);
-        if (intel) {
-            info.modules |= 1 << version;
-            info.moduleLevels[version] = levels;
-        }
-        return at;
+        identity.version = uint8(version);
+        return (intel, at);
     }
 
     /// @dev "TDX_01": the module's major version, two hexadecimal digits.

@@ -54,8 +54,6 @@ interface IDcapVerifier {
     error UnknownId(bytes32 id);
     error CrlMissing(bytes32 issuer);
     error OlderThanKnown();
-    error BadDocument();
-    error BadSgxExtension();
     error BadQuote(string what);
     error BadQeReport(string what);
     error TcbInfoMissing(bytes6 fmspc);
