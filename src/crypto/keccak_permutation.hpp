@@ -25,25 +25,25 @@ inline constexpr uint64_t kRoundConstants[kRounds] = {
 // by row, so that five lanes are live beside the states.
 #define FFE_KECCAK_ROW(LANE, B, y, p0, r0, p1, r1, p2, r2, p3, r3, p4, r4, A) \
   {                                                                           \
-    const LANE b0 = K_ROL(K_XOR(A[p0], d[(p0) % 5]), r0);                     \
-    const LANE b1 = K_ROL(K_XOR(A[p1], d[(p1) % 5]), r1);                     \
-    const LANE b2 = K_ROL(K_XOR(A[p2], d[(p2) % 5]), r2);                     \
-    const LANE b3 = K_ROL(K_XOR(A[p3], d[(p3) % 5]), r3);                     \
-    const LANE b4 = K_ROL(K_XOR(A[p4], d[(p4) % 5]), r4);                     \
-    B[5 * (y) + 0] = K_CHI(b0, b1, b2);                                       \
-    B[5 * (y) + 1] = K_CHI(b1, b2, b3);                                       \
-    B[5 * (y) + 2] = K_CHI(b2, b3, b4);                                       \
-    B[5 * (y) + 3] = K_CHI(b3, b4, b0);                                       \
-    B[5 * (y) + 4] = K_CHI(b4, b0, b1);                                       \
+    const LANE b0 = K_ROL(K_XOR((A)[p0], d[(p0) % 5]), r0);                   \
+    const LANE b1 = K_ROL(K_XOR((A)[p1], d[(p1) % 5]), r1);                   \
+    const LANE b2 = K_ROL(K_XOR((A)[p2], d[(p2) % 5]), r2);                   \
+    const LANE b3 = K_ROL(K_XOR((A)[p3], d[(p3) % 5]), r3);                   \
+    const LANE b4 = K_ROL(K_XOR((A)[p4], d[(p4) % 5]), r4);                   \
+    (B)[5 * (y) + 0] = K_CHI(b0, b1, b2);                                     \
+    (B)[5 * (y) + 1] = K_CHI(b1, b2, b3);                                     \
+    (B)[5 * (y) + 2] = K_CHI(b2, b3, b4);                                     \
+    (B)[5 * (y) + 3] = K_CHI(b3, b4, b0);                                     \
+    (B)[5 * (y) + 4] = K_CHI(b4, b0, b1);                                     \
   }
 
 #define FFE_KECCAK_ROUND(LANE, A, B, round)                                                       \
   {                                                                                               \
-    const LANE c0 = K_XOR5(A[0], A[5], A[10], A[15], A[20]);                                      \
-    const LANE c1 = K_XOR5(A[1], A[6], A[11], A[16], A[21]);                                      \
-    const LANE c2 = K_XOR5(A[2], A[7], A[12], A[17], A[22]);                                      \
-    const LANE c3 = K_XOR5(A[3], A[8], A[13], A[18], A[23]);                                      \
-    const LANE c4 = K_XOR5(A[4], A[9], A[14], A[19], A[24]);                                      \
+    const LANE c0 = K_XOR5((A)[0], (A)[5], (A)[10], (A)[15], (A)[20]);                            \
+    const LANE c1 = K_XOR5((A)[1], (A)[6], (A)[11], (A)[16], (A)[21]);                            \
+    const LANE c2 = K_XOR5((A)[2], (A)[7], (A)[12], (A)[17], (A)[22]);                            \
+    const LANE c3 = K_XOR5((A)[3], (A)[8], (A)[13], (A)[18], (A)[23]);                            \
+    const LANE c4 = K_XOR5((A)[4], (A)[9], (A)[14], (A)[19], (A)[24]);                            \
     const LANE d[5] = {K_XOR(c4, K_ROL(c1, 1)), K_XOR(c0, K_ROL(c2, 1)), K_XOR(c1, K_ROL(c3, 1)), \
                        K_XOR(c2, K_ROL(c4, 1)), K_XOR(c3, K_ROL(c0, 1))};                         \
     FFE_KECCAK_ROW(LANE, B, 0, 0, 0, 6, 44, 12, 43, 18, 21, 24, 14, A)                            \
@@ -51,7 +51,7 @@ inline constexpr uint64_t kRoundConstants[kRounds] = {
     FFE_KECCAK_ROW(LANE, B, 2, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18, A)                              \
     FFE_KECCAK_ROW(LANE, B, 3, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56, A)                           \
     FFE_KECCAK_ROW(LANE, B, 4, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2, A)                            \
-    B[0] = K_XOR(B[0], K_CONST(::ffe::crypto::keccak::kRoundConstants[round]));                   \
+    (B)[0] = K_XOR((B)[0], K_CONST(::ffe::crypto::keccak::kRoundConstants[round]));               \
   }
 
 #define FFE_KECCAK_PERMUTE(LANE, A)                                           \

@@ -14,8 +14,7 @@ namespace {
 // it, and only read afterwards; that is the thread-safe use libsecp256k1 allows.
 const secp256k1_context* context() {
   static const secp256k1_context* const shared = [] {
-    secp256k1_context* made =
-        secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
+    secp256k1_context* made = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
     SecretBytes seed(size_t{32});
     random_bytes(seed.span());
     if (secp256k1_context_randomize(made, seed.data()) != 1) {

@@ -124,7 +124,9 @@ HeaderList header_list(const HttpRequest& request) {
     check_text(value, "header");
     typed = typed || lower(name) == "content-type";
     // curl sends a header without a value only if it ends in a semicolon.
-    add(list, value.empty() ? name + ";" : name + ": " + value);
+    std::string line = name;
+    line += value.empty() ? ";" : ": ";
+    add(list, line += value);
   }
   add(list, "Expect:");
   if (!typed) add(list, "Content-Type:");
