@@ -29,6 +29,7 @@ Json parse_line(std::string_view line, const RowLimits& limits) {
                       {.max_bytes = limits.max_line_bytes, .max_depth = limits.max_depth});
   } catch (const Error&) {
     // Its message may quote the row; find out what was wrong without it.
+  } catch (const Json::exception&) {
   }
   try {
     const auto shallow = [&](int depth, Json::parse_event_t, Json&) {
@@ -37,6 +38,8 @@ Json parse_line(std::string_view line, const RowLimits& limits) {
     [[maybe_unused]] const Json ignored = Json::parse(line.begin(), line.end(), shallow);
   } catch (const Json::parse_error& e) {
     throw RowFault{std::max<size_t>(e.byte, 1), "not JSON"};
+  } catch (const Json::exception&) {
+    fault("a number is out of range");
   }
   fault("nested deeper than " + std::to_string(limits.max_depth) +
         " levels, or a member is there twice");

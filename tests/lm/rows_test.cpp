@@ -54,6 +54,7 @@ TEST(Rows, ErrorsNameLineAndColumn) {
       {"{\"prompt\":\"p\"}", ":2:1: has no \"completion\""},
       {"{\"text\":\"secret-key\",\"text\":\"u\"}", ":2:1: nested deeper"},
       {"{\"text\":\"\\ud800\"}", ":2:"},
+      {"{\"text\":\"t\",\"n\":1e999}", "number is out of range"},
       {R"({"messages":[]})", "does not end with"},
       {R"({"messages":[{"role":"user","content":"u"}]})", "does not end with"},
       {R"({"messages":[{"role":"tool","content":"u"}]})", "messages[0]: the role"},
