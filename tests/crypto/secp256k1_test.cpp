@@ -109,6 +109,7 @@ TEST(Secp256k1, ManyThreadsShareTheContext) {
   H256 digest = keccak256("message");
   Signature expected = key.sign(digest);
   std::vector<std::thread> threads;
+  threads.reserve(4);
   std::array<bool, 4> same{};
   for (bool& ok : same) {
     threads.emplace_back([&] {

@@ -88,9 +88,11 @@ TEST(HttpClient, ReusesConnections) {
 TEST(HttpClient, ServesManyThreads) {
   std::atomic<int> good{0};
   std::vector<std::unique_ptr<RawServer>> servers;
+  servers.reserve(4);
   for (int i = 0; i < 4; ++i) servers.push_back(std::make_unique<RawServer>(answering(ok("x"))));
   HttpClient client;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       for (int k = 0; k < 25; ++k) good += client.send(get(servers[i]->url())).body == "x";

@@ -301,6 +301,7 @@ TEST(HttpServer, ManyClientsAtOnce) {
   HttpClient client;
   std::atomic<int> good{0};
   std::vector<std::thread> threads;
+  threads.reserve(12);
   for (int i = 0; i < 12; ++i) {
     threads.emplace_back([&, i] {
       for (int k = 0; k < 20; ++k) {
