@@ -86,9 +86,7 @@ struct Kernels {
   void (*exp_scale)(float* x, size_t n, float max, float factor);
 
   float (*dot)(const float* x, const float* y, size_t n);
-  void (*add)(const float* x, size_t n, float* y);                         // y += x
-  void (*multiply_add)(const float* x, float factor, size_t n, float* y);  // y += factor * x
-  void (*multiply)(const float* x, size_t n, float* y);                    // y *= x
+  void (*add)(const float* x, size_t n, float* y);  // y += x
 
   // AdamW's update of one stretch of parameters; see optimizer.cpp.
   void (*adamw)(float* p, float* m, float* v, const float* g, size_t n, const float* constants);

@@ -176,16 +176,6 @@ void add(const float* x, size_t n, float* y) {
   stretches(n, [&](size_t i, size_t c) { store(load(y + i, c) + load(x + i, c), y + i, c); });
 }
 
-void multiply(const float* x, size_t n, float* y) {
-  stretches(n, [&](size_t i, size_t c) { store(load(y + i, c) * load(x + i, c), y + i, c); });
-}
-
-void multiply_add(const float* x, float factor, size_t n, float* y) {
-  const V f = V::set1(factor);
-  stretches(
-      n, [&](size_t i, size_t c) { store(V::fma(load(x + i, c), f, load(y + i, c)), y + i, c); });
-}
-
 void rms_scale(const float* x, const float* weight, size_t n, float inverse_rms, float* y) {
   const V s = V::set1(inverse_rms);
   stretches(n,
@@ -349,8 +339,7 @@ constexpr Kernels make_kernels(const char* name) {
           rotate,      swiglu,        swiglu_backward,
           softmax,     softmax_again, softmax_backward,
           log_sum_exp, exp_scale,     dot,
-          add,         multiply_add,  multiply,
-          adamw};
+          add,         adamw};
 }
 
 }  // namespace
