@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <ctime>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -117,6 +118,11 @@ struct Service::Impl {
   Registration registration;
   std::unique_ptr<Api> api;
   std::set<std::string> over;  // sessions that reached their end
+  struct Retry {
+    std::chrono::steady_clock::time_point at;
+    std::chrono::seconds wait{5};
+  };
+  std::map<std::string, Retry> retries;  // sessions whose last attempt failed
 };
 
 Service::Service(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
@@ -174,12 +180,21 @@ void Service::Impl::work(const session::OpenedSession& opened) {
   JobContext context{journal,     enclave, model,  status,
                      coordinator, storage, sender, data_dir,
                      config.max_data_bytes,        config.blob_window_seconds};
+  std::string name = opened.id.to_string();
+  auto now = std::chrono::steady_clock::now();
+  auto retry = retries.find(name);
+  if (retry != retries.end() && now < retry->second.at) return;
   try {
     Job(context, opened).run();
+    retries.erase(name);
   } catch (const Error& e) {
     if (e.code() == ErrorCode::kInterrupted) throw;
-    // Tried again at the next tick; the contract's deadline ends what cannot succeed.
-    status.error(opened.id.to_string(), e.what());
+    // Tried again, ever more slowly, because attempts cost gas; the contract's deadline ends what
+    // cannot succeed.
+    status.error(name, e.what());
+    Retry& r = retries[name];
+    r.at = std::chrono::steady_clock::now() + r.wait;
+    r.wait = std::min(r.wait * 2, std::chrono::seconds(300));
   }
 }
 

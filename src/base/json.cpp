@@ -132,6 +132,8 @@ Json parse_json(std::string_view text, std::string_view what, JsonLimits limits)
     return Json::parse(text.begin(), text.end(), Guard(what, limits));
   } catch (const Json::parse_error& e) {
     bad(what, "not JSON at byte " + std::to_string(e.byte));
+  } catch (const Json::exception&) {  // a number beyond every type, such as 1e999
+    bad(what, "holds a number that is out of range");
   }
 }
 

@@ -182,7 +182,8 @@ void Demo::submit() {
 
 void Demo::wait_for_result() {
   chapter("The enclave decrypts, checks everyone, trains one model");
-  std::string last;
+  std::string last_error;
+  int errors = 0;
   while (true) {
     check_interrupt();
     devnet_->check();
@@ -193,9 +194,13 @@ void Demo::wait_for_result() {
     Json s = opener_->enclave_status(session_id_);
     if (s.is_object()) {
       std::string stage = s.value("stage", "");
-      if (stage != last && s.contains("error")) step("Waiting", s.value("error", ""));
+      std::string error = s.value("error", "");
+      if (!error.empty() && error != last_error) {
+        step("Waiting", error);
+        last_error = error;
+        expect(++errors < 5, "the enclave cannot finish: " + error);
+      }
       progress(stage, s.value("done", uint64_t{0}), s.value("total", uint64_t{0}), "rows");
-      last = stage;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }

@@ -12,8 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // Short glosses keep the demonstration short.
-constexpr size_t kMinWords = 4;
-constexpr size_t kMaxWords = 9;
+constexpr size_t kMinWords = 5;
+constexpr size_t kMaxWords = 12;
 
 void write_rows(const fs::path& file, const std::vector<Definition>& rows) {
   std::string text;
@@ -21,33 +21,28 @@ void write_rows(const fs::path& file, const std::vector<Definition>& rows) {
   write_file_atomic(file, as_bytes(text));
 }
 
-// Hands out a topic's words: neighbours in the data file are close in meaning, so pairs of
-// neighbours make like questions, as the gate wants them.
+// Hands out a topic's words in random order. Any two of them make like questions, whose answers the
+// gate can still tell apart; neighbours in WordNet would be too alike ("a genus of Bovidae").
 class WordSource {
  public:
-  WordSource(Topic topic, crypto::ChaChaRng& rng) : words_(read_wordnet(topic, kMinWords, kMaxWords)) {
-    for (size_t i = 0; i + 1 < words_.size(); i += 2) pairs_.push_back(i);
-    rng.shuffle(pairs_);
+  WordSource(Topic topic, crypto::ChaChaRng& rng)
+      : words_(read_wordnet(topic, kMinWords, kMaxWords)) {
+    rng.shuffle(words_);
   }
 
   std::vector<Definition> take(size_t n) {
-    if (pairs_.size() * 2 < n) {
+    if (words_.size() - taken_ < n) {
       throw Error(ErrorCode::kBadInput, "WordNet has too few words for the demonstration",
                   "ask for fewer rows");
     }
-    std::vector<Definition> out;
-    while (out.size() < n) {
-      size_t i = pairs_.back();
-      pairs_.pop_back();
-      out.push_back(words_[i]);
-      if (out.size() < n) out.push_back(words_[i + 1]);
-    }
-    return out;
+    auto begin = words_.begin() + static_cast<std::ptrdiff_t>(taken_);
+    taken_ += n;
+    return {begin, begin + static_cast<std::ptrdiff_t>(n)};
   }
 
  private:
   std::vector<Definition> words_;
-  std::vector<size_t> pairs_;
+  size_t taken_ = 0;
 };
 
 // Every answer goes to another question: real words, real glosses, all wrong.

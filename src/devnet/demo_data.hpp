@@ -25,7 +25,7 @@ struct DemoData {
 
 struct DemoDataOptions {
   size_t rows_per_party = 96;
-  size_t pool_rows = 264;  // even: rows 2k and 2k+1 are a pair of like questions
+  size_t pool_rows = 264;  // rows 2k and 2k+1 are a pair, of one topic
   size_t sample_rows = 24;
   uint64_t seed = 1;
 };

@@ -66,6 +66,8 @@ struct CallRequest {
   Bytes data;
   U256 value;
   std::optional<uint64_t> gas;
+  // What tx.gasprice is to be: contracts that look at it need other amounts of gas at price 0.
+  std::optional<U256> gas_price = std::nullopt;
 };
 
 struct LogFilter {

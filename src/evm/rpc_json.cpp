@@ -141,6 +141,7 @@ Json call_to_json(const CallRequest& request) {
   // "input" is the member's name in the specification, "data" what older nodes read.
   if (!request.data.empty()) out["data"] = out["input"] = to_hex0x(request.data);
   if (!request.value.is_zero()) out["value"] = request.value.to_hex_quantity();
+  if (request.gas_price) out["gasPrice"] = request.gas_price->to_hex_quantity();
   if (request.gas) out["gas"] = U256(*request.gas).to_hex_quantity();
   return out;
 }

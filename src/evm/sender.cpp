@@ -56,7 +56,9 @@ std::string what_of(const Transaction& transaction) {
 }
 
 CallRequest request_of(const Transaction& transaction, const Address& from) {
-  return {from, transaction.to, transaction.data, transaction.value, {}};
+  bool legacy = transaction.kind == Transaction::Kind::kLegacy;
+  return {from, transaction.to, transaction.data, transaction.value, {},
+          legacy ? transaction.gas_price : transaction.max_fee_per_gas};
 }
 
 U256 raised(const U256& fee) {
@@ -119,8 +121,8 @@ Receipt Sender::deploy(Bytes init_code, const U256& value) {
 Receipt Sender::execute(Transaction transaction) {
   Account& nonces = account();
   transaction.chain_id = rpc_.chain_id();
-  estimate(transaction);
   set_fees(transaction, nullptr);
+  estimate(transaction);
   SignedTransaction first = send_first(std::move(transaction));
   struct Settle {
     Account& nonces;

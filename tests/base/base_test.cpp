@@ -36,6 +36,7 @@ TEST(json, limits_and_duplicates) {
   EXPECT_EQ(parse_json(R"({"a":[1,2]})", "doc")["a"][1], 2);
   EXPECT_THROW(parse_json(R"({"a":1,"a":2})", "doc"), Error);
   EXPECT_THROW(parse_json("{", "doc"), Error);
+  EXPECT_THROW(parse_json("1e999", "doc"), Error);
   EXPECT_THROW(parse_json(std::string(100, '['), "doc"), Error);
   EXPECT_THROW(parse_json("[1,2,3]", "doc", {.max_bytes = 3}), Error);
   EXPECT_THROW(parse_json("\"\xff\"", "doc"), Error);
