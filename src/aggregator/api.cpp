@@ -21,10 +21,14 @@ net::ServerResponse json_response(const Json& body, int status = 200) {
 int http_status(ErrorCode code) {
   switch (code) {
     case ErrorCode::kBadInput:
-    case ErrorCode::kUsage: return 400;
-    case ErrorCode::kSession: return 409;
-    case ErrorCode::kUnsupported: return 422;
-    default: return 500;
+    case ErrorCode::kUsage:
+      return 400;
+    case ErrorCode::kSession:
+      return 409;
+    case ErrorCode::kUnsupported:
+      return 422;
+    default:
+      return 500;
   }
 }
 
@@ -72,12 +76,15 @@ Api::Api(ApiContext context) : context_(context), server_(server_options(context
   server_.start();
 }
 
-Api::~Api() { server_.stop(); }
+Api::~Api() {
+  server_.stop();
+}
 
 net::ServerResponse Api::evidence() const {
   const Registration& r = context_.registration;
   Json paths = Json::array();
-  for (lm::NumericPath path : lm::supported_numeric_paths()) paths.push_back(lm::numeric_name(path));
+  for (lm::NumericPath path : lm::supported_numeric_paths())
+    paths.push_back(lm::numeric_name(path));
   Json out = {{"version", FFE_VERSION},
               {"provider", context_.provider.name()},
               {"simulated", r.simulated},
@@ -137,9 +144,9 @@ net::ServerResponse Api::offer(const net::ServerRequest& request) const {
   session::SessionTerms terms = session::terms_from_json(json_member(body, "terms", "request"));
   check_terms(terms, json_string(body, "recipe", "request"));
   const session::Domain& domain = context_.enclave.domain();
-  H256 tag = session::session_tag(domain.chain_id, domain.coordinator,
-                                  address_from_hex(json_string(body, "opener", "request")),
-                                  terms.salt);
+  H256 tag =
+      session::session_tag(domain.chain_id, domain.coordinator,
+                           address_from_hex(json_string(body, "opener", "request")), terms.salt);
   SessionOffer offer = context_.enclave.offer(tag, terms);
   return json_response({{"sessionTag", to_hex0x(tag.bytes)},
                         {"sessionKey", to_hex0x(offer.session_key.bytes)},
@@ -175,9 +182,10 @@ net::ServerResponse Api::metrics() const {
   for (const auto& [stage, n] : stages) {
     out.body += "ffe_sessions{stage=\"" + stage + "\"} " + std::to_string(n) + "\n";
   }
-  out.body += "# TYPE ffe_registration_valid_until_seconds gauge\n"
-              "ffe_registration_valid_until_seconds " +
-              std::to_string(context_.registration.valid_until) + "\n";
+  out.body +=
+      "# TYPE ffe_registration_valid_until_seconds gauge\n"
+      "ffe_registration_valid_until_seconds " +
+      std::to_string(context_.registration.valid_until) + "\n";
   return out;
 }
 

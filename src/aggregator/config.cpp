@@ -17,9 +17,8 @@ class Reader {
     try {
       root_ = toml::parse(read_text_file(file, 1 << 20), file.string());
     } catch (const toml::parse_error& e) {
-      throw Error(ErrorCode::kUsage, file.string() + ":" +
-                                         std::to_string(e.source().begin.line) + ": " +
-                                         std::string(e.description()));
+      throw Error(ErrorCode::kUsage, file.string() + ":" + std::to_string(e.source().begin.line) +
+                                         ": " + std::string(e.description()));
     }
   }
 
@@ -127,8 +126,8 @@ Config read_config(const fs::path& file) {
   c.keystore_file = in.path("operator.keystore");
   c.password_file = in.path("operator.password_file");
   c.max_data_bytes = in.number_or("limits.max_data_bytes", c.max_data_bytes, uint64_t{4} << 30);
-  c.blob_window_seconds =
-      static_cast<uint32_t>(in.number_or("limits.blob_window_seconds", c.blob_window_seconds, 86400));
+  c.blob_window_seconds = static_cast<uint32_t>(
+      in.number_or("limits.blob_window_seconds", c.blob_window_seconds, 86400));
   in.refuse_unknown();
   return c;
 }

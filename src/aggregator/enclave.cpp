@@ -11,7 +11,9 @@ namespace {
 constexpr size_t kSecretsSize = 96;  // X25519 secret ‖ seed ‖ artifact secret
 constexpr size_t kMaxWaiting = 1024;
 
-std::string scope_of(const H256& tag) { return to_hex(tag.bytes); }
+std::string scope_of(const H256& tag) {
+  return to_hex(tag.bytes);
+}
 
 SessionSecrets split(const SecretBytes& all) {
   if (all.size() != kSecretsSize) {
@@ -57,8 +59,8 @@ SessionKeyGrant Enclave::grant(const H256& tag) {
   SessionKeyGrant out;
   out.session_key = s.session_key.public_key;
   out.seed_commitment = session::seed_commitment(s.seed.view());
-  out.signature = signer_.sign(
-      session::session_key_digest(domain_, tag, out.session_key, out.seed_commitment));
+  out.signature =
+      signer_.sign(session::session_key_digest(domain_, tag, out.session_key, out.seed_commitment));
   return out;
 }
 

@@ -35,7 +35,9 @@ uint32_t loss_micro_nats(double nats) {
   return static_cast<uint32_t>(std::clamp<int64_t>(to_micro_nats(nats), 0, UINT32_MAX));
 }
 
-Json to_json(const std::vector<size_t>& values) { return Json(values); }
+Json to_json(const std::vector<size_t>& values) {
+  return Json(values);
+}
 
 std::string model_card(const session::OpenedSession& s, const session::TrainingReport& report) {
   std::string card = "---\nlibrary_name: peft\ntags: [lora, ffe]\n---\n\n# FFE joint adapter\n\n";
@@ -83,8 +85,8 @@ void Job::run() {
   GateRecord record = gate(rows);
   H256 gate_root = publish(as_bytes(session::to_text(record.report)), "gate.json");
   if (record.aborted) {
-    bring("abort", session::AbortCertificate{seal_hash_, session::AbortReason::kPoolUnfit,
-                                             gate_root});
+    bring("abort",
+          session::AbortCertificate{seal_hash_, session::AbortReason::kPoolUnfit, gate_root});
     return;
   }
   bring_rejections(record, gate_root);
@@ -147,8 +149,8 @@ gate::Contribution Job::fetch_contribution(const session::Submission& submission
   gate::Contribution out;
   out.contributor = submission.contributor;
   out.blob_root = submission.blob_root;
-  session::BlobContext context{session::BlobRole::kData, context_.enclave.domain(),
-                               session_.session_hash,    submission.contributor,
+  session::BlobContext context{session::BlobRole::kData,  context_.enclave.domain(),
+                               session_.session_hash,     submission.contributor,
                                session_.terms.enclave_id, submission.owner_key_hash};
   try {
     session::check_owner_key(submission.owner_key, submission.contributor);
@@ -219,9 +221,9 @@ Job::GateRecord Job::gate(const Rows& rows) {
   }
   lm::NumericPath path = lm::numeric_from_name(recipe_.numeric_path);
   context_.status.stage(id_, "loading the model");
-  auto learner = gate::make_learner(context_.model.engine(path), context_.model.tokenizer(),
-                                    &context_.model.chat(),
-                                    context_.model.example_options(recipe_));
+  auto learner =
+      gate::make_learner(context_.model.engine(path), context_.model.tokenizer(),
+                         &context_.model.chat(), context_.model.example_options(recipe_));
   gate::GateInputs inputs;
   inputs.policy = session_.terms.gate;
   inputs.max_rows = session_.terms.max_rows;
@@ -257,8 +259,7 @@ H256 Job::publish(ByteView bytes, const std::string& key) {
 }
 
 void Job::bring(const std::string& key, const session::Certificate& certificate) {
-  session::SignedCertificate signed_certificate =
-      context_.enclave.sign(session_.id, certificate);
+  session::SignedCertificate signed_certificate = context_.enclave.sign(session_.id, certificate);
   context_.journal.put(scope_, key, as_bytes(session::to_json(signed_certificate).dump()));
   context_.status.stage(id_, "bringing the certificate: " + key);
   try {
@@ -325,19 +326,19 @@ session::ResultCertificate Job::train(const Rows& rows, const GateRecord& record
     }
     report.shares.push_back(share);
   }
-  JointTraining joint = train_joint(
-      engine, recipe_, examples, session::joint_rng(secrets_.seed.view(), seal_hash_),
-      [&](uint64_t done, uint64_t total) {
-        check_interrupt();
-        context_.status.stage(id_, "training", done, total);
-      });
+  JointTraining joint =
+      train_joint(engine, recipe_, examples, session::joint_rng(secrets_.seed.view(), seal_hash_),
+                  [&](uint64_t done, uint64_t total) {
+                    check_interrupt();
+                    context_.status.stage(id_, "training", done, total);
+                  });
 
   context_.status.stage(id_, "evaluating");
   std::vector<lm::Example> held_out;
   for (size_t r : record.evaluation_rows) {
     const lm::Row& row = rows.pool.at(r);
-    held_out.push_back(lm::with_answer(row, row, context_.model.tokenizer(),
-                                       &context_.model.chat(), options));
+    held_out.push_back(
+        lm::with_answer(row, row, context_.model.tokenizer(), &context_.model.chat(), options));
   }
   std::vector<lm::EvalItem> base_items, joint_items;
   for (const lm::Example& e : held_out) {
@@ -366,8 +367,8 @@ session::ResultCertificate Job::train(const Rows& rows, const GateRecord& record
   std::string report_text = session::to_text(report);
   files["report.json"] = Bytes(report_text.begin(), report_text.end());
   Bytes tar = session::write_tar(files);
-  session::ArtifactKey key = session::derive_artifact_key(secrets_.artifact_secret.view(),
-                                                          session_.session_hash, tar);
+  session::ArtifactKey key =
+      session::derive_artifact_key(secrets_.artifact_secret.view(), session_.session_hash, tar);
   result.artifact_root = publish(session::seal_artifact(key, tar), "artifact");
   result.report_root = publish(as_bytes(report_text), "report.json");
   result.owners = seal_keys(record, key.key.view());

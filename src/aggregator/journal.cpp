@@ -1,10 +1,9 @@
 #include "aggregator/journal.hpp"
 
-#include <sqlite3.h>
-#include <sys/stat.h>
-
 #include <map>
 #include <mutex>
+#include <sqlite3.h>
+#include <sys/stat.h>
 
 namespace ffe::aggregator {
 namespace {
@@ -17,9 +16,9 @@ constexpr const char* kSchema =
 
 [[noreturn]] void fail(sqlite3* db, const char* doing) {
   int code = sqlite3_errcode(db);
-  throw Error(ErrorCode::kIo, std::string("journal: cannot ") + doing + ": " + sqlite3_errmsg(db),
-              code == SQLITE_FULL ? "the disk is full: free some space and start the service again"
-                                  : "");
+  throw Error(
+      ErrorCode::kIo, std::string("journal: cannot ") + doing + ": " + sqlite3_errmsg(db),
+      code == SQLITE_FULL ? "the disk is full: free some space and start the service again" : "");
 }
 
 class Statement {
@@ -75,8 +74,8 @@ Journal::Journal(const std::filesystem::path& file, const tee::PlatformSealer* s
   impl_->sealer = sealer;
   mode_t old_mask = umask(0077);
   int code = sqlite3_open(file.c_str(), &impl_->db);
-  bool ok = code == SQLITE_OK &&
-            sqlite3_exec(impl_->db, kSchema, nullptr, nullptr, nullptr) == SQLITE_OK;
+  bool ok =
+      code == SQLITE_OK && sqlite3_exec(impl_->db, kSchema, nullptr, nullptr, nullptr) == SQLITE_OK;
   umask(old_mask);
   sqlite3_busy_timeout(impl_->db, 5000);
   if (!ok) {

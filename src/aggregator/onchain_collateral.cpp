@@ -46,25 +46,24 @@ void OnchainCollateral::ensure(evm::Sender& sender, const tee::Quote& quote,
       contract_.send(sender, "updateCrl", {*list, issuer});
     }
   }
-  std::string fmspc =
-      json_string(parse_json(collateral.tcb_info, "TCB info"), "fmspc", "TCB info");
+  std::string fmspc = json_string(parse_json(collateral.tcb_info, "TCB info"), "fmspc", "TCB info");
   if (!fresh(contract_.call("tcbState", {fixed_from_hex<6>(fmspc)})["nextUpdate"].as_u64())) {
-    contract_.send(sender, "updateTcbInfo",
-                   {as_bytes(collateral.tcb_info), collateral.tcb_info_signature,
-                    key_id(tcb_signer)});
+    contract_.send(
+        sender, "updateTcbInfo",
+        {as_bytes(collateral.tcb_info), collateral.tcb_info_signature, key_id(tcb_signer)});
   }
   if (!fresh(contract_.call("qeState")["nextUpdate"].as_u64())) {
-    contract_.send(sender, "updateQeIdentity",
-                   {as_bytes(collateral.qe_identity), collateral.qe_identity_signature,
-                    key_id(tcb_signer)});
+    contract_.send(
+        sender, "updateQeIdentity",
+        {as_bytes(collateral.qe_identity), collateral.qe_identity_signature, key_id(tcb_signer)});
   }
   if (contract_.call("pck", {key_id(pck)})["x"].as_h256().is_zero()) {
     contract_.send(sender, "addPck", {pck.der(), key_id(intermediate)});
   }
   H256 ak = crypto::keccak256(quote.attestation_key.bytes);
   if (contract_.call("attestationKey", {ak})["pck"].as_h256().is_zero()) {
-    Bytes proof = concat({quote.attestation_key.bytes, quote.qe.raw, quote.qe_signature.bytes,
-                          quote.qe_auth});
+    Bytes proof = concat(
+        {quote.attestation_key.bytes, quote.qe.raw, quote.qe_signature.bytes, quote.qe_auth});
     contract_.send(sender, "addAttestationKey", {proof, key_id(pck)});
   }
 }

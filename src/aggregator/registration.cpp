@@ -10,8 +10,8 @@
 
 namespace ffe::aggregator {
 
-Registrar::Registrar(Enclave& enclave, tee::EvidenceProvider& provider,
-                     session::Registry& registry, evm::Sender& sender, const Address& payee)
+Registrar::Registrar(Enclave& enclave, tee::EvidenceProvider& provider, session::Registry& registry,
+                     evm::Sender& sender, const Address& payee)
     : enclave_(enclave), provider_(provider), registry_(registry), sender_(sender), payee_(payee) {}
 
 // A fresh quote that binds signer, chain, registry and a recent block.

@@ -93,8 +93,8 @@ struct Service::Impl {
                   "the coordinator uses " + to_hex0x(coordinator.registry().bytes));
     }
     registration = registrar.ensure(kRenewBefore);
-    api = std::make_unique<Api>(ApiContext{config, enclave, *platform.provider, model, journal,
-                                           status, registration});
+    api = std::make_unique<Api>(
+        ApiContext{config, enclave, *platform.provider, model, journal, status, registration});
     write_file_atomic(data_dir / "port", as_bytes(std::to_string(api->port()) + "\n"));
   }
 
@@ -127,7 +127,9 @@ struct Service::Impl {
 
 Service::Service(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
 Service::~Service() = default;
-int Service::port() const { return impl_->api->port(); }
+int Service::port() const {
+  return impl_->api->port();
+}
 
 void Service::run() {
   log::info("serving on port {} as enclave {}", port(),
@@ -158,8 +160,7 @@ void Service::Impl::visit(const evm::U256& id) {
   std::string name = id.to_string();
   if (view.state == session::SessionState::kOpen) {
     session::OpenedSession opened = coordinator.opened(id);
-    status.stage(name, "waiting for submissions", view.submitted,
-                 opened.terms.participants.size());
+    status.stage(name, "waiting for submissions", view.submitted, opened.terms.participants.size());
     if (std::time(nullptr) >= static_cast<int64_t>(opened.terms.submit_deadline) &&
         view.submitted >= opened.terms.quorum) {
       coordinator.seal(sender, id);
@@ -177,9 +178,16 @@ void Service::Impl::visit(const evm::U256& id) {
 }
 
 void Service::Impl::work(const session::OpenedSession& opened) {
-  JobContext context{journal,     enclave, model,  status,
-                     coordinator, storage, sender, data_dir,
-                     config.max_data_bytes,        config.blob_window_seconds};
+  JobContext context{journal,
+                     enclave,
+                     model,
+                     status,
+                     coordinator,
+                     storage,
+                     sender,
+                     data_dir,
+                     config.max_data_bytes,
+                     config.blob_window_seconds};
   std::string name = opened.id.to_string();
   auto now = std::chrono::steady_clock::now();
   auto retry = retries.find(name);

@@ -43,7 +43,9 @@ std::vector<Step> plan_steps(const session::Recipe& recipe, std::span<const lm::
 
 }  // namespace
 
-int64_t to_micro_nats(double nats) { return static_cast<int64_t>(std::floor(nats * 1e6)); }
+int64_t to_micro_nats(double nats) {
+  return static_cast<int64_t>(std::floor(nats * 1e6));
+}
 
 lm::LoraConfig lora_config(const session::Recipe& recipe) {
   lm::LoraConfig config;

@@ -30,8 +30,8 @@ struct FixedBytes {
   // Throws Error{kBadInput} unless `view` has exactly N bytes.
   static FixedBytes from(ByteView view) {
     if (view.size() != N) {
-      throw Error(ErrorCode::kBadInput, "expected " + std::to_string(N) + " bytes, got " +
-                                            std::to_string(view.size()));
+      throw Error(ErrorCode::kBadInput,
+                  "expected " + std::to_string(N) + " bytes, got " + std::to_string(view.size()));
     }
     FixedBytes out;
     std::copy(view.begin(), view.end(), out.bytes.begin());
@@ -64,7 +64,9 @@ inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-inline void append(Bytes& out, ByteView more) { out.insert(out.end(), more.begin(), more.end()); }
+inline void append(Bytes& out, ByteView more) {
+  out.insert(out.end(), more.begin(), more.end());
+}
 
 inline Bytes concat(std::initializer_list<ByteView> parts) {
   Bytes out;

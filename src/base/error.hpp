@@ -7,14 +7,14 @@
 
 namespace ffe {
 
-// The code decides the process's exit status and the `error.code` of JSON output; docs/spec/errors.md
-// lists them and the TypeScript SDK uses the same names.
+// The code decides the process's exit status and the `error.code` of JSON output;
+// docs/spec/errors.md lists them and the TypeScript SDK uses the same names.
 enum class ErrorCode {
-  kFailed,       // "failed"       exit 1   anything without a better code
-  kInternal,     // "internal"     exit 1   a bug: an invariant of ours does not hold
-  kIo,           // "io"           exit 1   a file or folder of this machine
-  kBadInput,     // "bad_input"    exit 1   bytes from outside that break their format
-  kCorrupt,      // "corrupt"      exit 1   bytes that do not match the hash or signature naming them
+  kFailed,    // "failed"       exit 1   anything without a better code
+  kInternal,  // "internal"     exit 1   a bug: an invariant of ours does not hold
+  kIo,        // "io"           exit 1   a file or folder of this machine
+  kBadInput,  // "bad_input"    exit 1   bytes from outside that break their format
+  kCorrupt,   // "corrupt"      exit 1   bytes that do not match the hash or signature naming them
   kUnsupported,  // "unsupported"  exit 1   well-formed, but not something this build handles
   kUsage,        // "usage"        exit 2   the command line or configuration is wrong
   kAttestation,  // "attestation"  exit 3   the enclave was not proven

@@ -1,21 +1,21 @@
 #include "base/file.hpp"
 
+#include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
 
 namespace ffe {
 namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void io_error(std::string_view doing, const fs::path& path, int err) {
-  std::string hint = err == ENOSPC    ? "the disk is full: free some space and run the same command again"
-                     : err == EACCES  ? "check the permissions of the file and its folder"
-                     : err == ENOENT  ? "check the path"
-                                      : "";
+  std::string hint = err == ENOSPC
+                         ? "the disk is full: free some space and run the same command again"
+                     : err == EACCES ? "check the permissions of the file and its folder"
+                     : err == ENOENT ? "check the path"
+                                     : "";
   throw Error(ErrorCode::kIo, std::string(doing) + " " + path.string() + ": " + std::strerror(err),
               hint);
 }
@@ -40,7 +40,7 @@ fs::path xdg(const char* variable, const char* fallback) {
 Bytes read_file(const fs::path& path, size_t max_bytes) {
   Fd f{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (f.fd < 0) io_error("cannot open", path, errno);
-  struct stat st{};
+  struct stat st {};
   if (fstat(f.fd, &st) != 0) io_error("cannot read", path, errno);
   if (S_ISDIR(st.st_mode)) io_error("cannot read", path, EISDIR);
   if (static_cast<uint64_t>(st.st_size) > max_bytes) {
@@ -106,8 +106,14 @@ TempDir::~TempDir() {
   fs::remove_all(path_, ec);
 }
 
-fs::path config_dir() { return xdg("XDG_CONFIG_HOME", ".config"); }
-fs::path data_dir() { return xdg("XDG_DATA_HOME", ".local/share"); }
-fs::path cache_dir() { return xdg("XDG_CACHE_HOME", ".cache"); }
+fs::path config_dir() {
+  return xdg("XDG_CONFIG_HOME", ".config");
+}
+fs::path data_dir() {
+  return xdg("XDG_DATA_HOME", ".local/share");
+}
+fs::path cache_dir() {
+  return xdg("XDG_CACHE_HOME", ".cache");
+}
 
 }  // namespace ffe

@@ -35,7 +35,9 @@ std::string to_hex(ByteView bytes) {
   return out;
 }
 
-std::string to_hex0x(ByteView bytes) { return "0x" + to_hex(bytes); }
+std::string to_hex0x(ByteView bytes) {
+  return "0x" + to_hex(bytes);
+}
 
 Bytes from_hex(std::string_view text) {
   if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);

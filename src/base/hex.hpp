@@ -20,8 +20,12 @@ template <size_t N>
 FixedBytes<N> fixed_from_hex(std::string_view text) {
   return FixedBytes<N>::from(from_hex(text));
 }
-inline H256 h256_from_hex(std::string_view text) { return fixed_from_hex<32>(text); }
-inline Address address_from_hex(std::string_view text) { return fixed_from_hex<20>(text); }
+inline H256 h256_from_hex(std::string_view text) {
+  return fixed_from_hex<32>(text);
+}
+inline Address address_from_hex(std::string_view text) {
+  return fixed_from_hex<20>(text);
+}
 
 // RFC 4648 base64 with padding; decoding is strict (no white space, canonical padding).
 std::string to_base64(ByteView bytes);

@@ -1,9 +1,8 @@
 #include "base/interrupt.hpp"
 
+#include <atomic>
 #include <signal.h>
 #include <unistd.h>
-
-#include <atomic>
 
 #include "base/error.hpp"
 
@@ -28,7 +27,9 @@ void install_interrupt_handler() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-bool interrupted() { return g_interrupted; }
+bool interrupted() {
+  return g_interrupted;
+}
 
 void check_interrupt() {
   if (interrupted()) throw Error(ErrorCode::kInterrupted, "interrupted");

@@ -60,13 +60,27 @@ void write_string(const std::string& s, std::string& out) {
   out += '"';
   for (char c : s) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<uint8_t>(c) < 0x20) {
           out += "\\u00";
@@ -105,8 +119,12 @@ void write(const Json& v, std::string& out) {
       }
       out += ']';
       return;
-    case Json::value_t::string: write_string(v.get_ref<const std::string&>(), out); return;
-    case Json::value_t::boolean: out += v.get<bool>() ? "true" : "false"; return;
+    case Json::value_t::string:
+      write_string(v.get_ref<const std::string&>(), out);
+      return;
+    case Json::value_t::boolean:
+      out += v.get<bool>() ? "true" : "false";
+      return;
     case Json::value_t::number_unsigned:
       if (v.get<uint64_t>() >= static_cast<uint64_t>(kMax)) break;
       out += std::to_string(v.get<uint64_t>());
@@ -115,7 +133,8 @@ void write(const Json& v, std::string& out) {
       if (v.get<int64_t>() <= -kMax || v.get<int64_t>() >= kMax) break;
       out += std::to_string(v.get<int64_t>());
       return;
-    default: break;
+    default:
+      break;
   }
   throw Error(ErrorCode::kBadInput,
               std::string("canonical JSON holds no ") +

@@ -16,8 +16,8 @@ struct JsonLimits {
   size_t max_depth = 64;
 };
 
-// Parses strict JSON (RFC 8259, UTF-8, no duplicate keys). Throws Error{kBadInput}: `what` names the
-// document, the message gives the byte offset.
+// Parses strict JSON (RFC 8259, UTF-8, no duplicate keys). Throws Error{kBadInput}: `what` names
+// the document, the message gives the byte offset.
 Json parse_json(std::string_view text, std::string_view what, JsonLimits limits = {});
 
 // RFC 8785 (JCS) for documents of strings, integers (|n| < 2^53), booleans, arrays and objects.

@@ -1,4 +1,5 @@
-// How long work reports: called often, must be cheap, may throw Error{kInterrupted} to stop the work.
+// How long work reports: called often, must be cheap, may throw Error{kInterrupted} to stop the
+// work.
 #pragma once
 
 #include <cstdint>

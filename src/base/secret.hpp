@@ -1,4 +1,5 @@
-// Memory for secrets: locked where the system allows it, wiped on destruction, never copied silently.
+// Memory for secrets: locked where the system allows it, wiped on destruction, never copied
+// silently.
 #pragma once
 
 #include "base/bytes.hpp"

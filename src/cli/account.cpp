@@ -1,9 +1,8 @@
 #include "cli/account.hpp"
 
+#include <cstdio>
 #include <termios.h>
 #include <unistd.h>
-
-#include <cstdio>
 
 #include "base/file.hpp"
 #include "evm/keystore.hpp"
@@ -23,7 +22,9 @@ void add_account_options(CLI::App& command, AccountOptions& options) {
   command.add_option("--password-file", options.password_file, "File with the key's password");
 }
 
-fs::path keystore_dir() { return config_dir() / "keystore"; }
+fs::path keystore_dir() {
+  return config_dir() / "keystore";
+}
 
 SecretBytes read_password(const fs::path& file, const std::string& prompt) {
   if (!file.empty()) {
@@ -54,9 +55,9 @@ SecretBytes read_password(const fs::path& file, const std::string& prompt) {
 
 crypto::PrivateKey load_key(const AccountOptions& options) {
   if (!options.keystore.empty()) {
-    return evm::load_key_file(options.keystore,
-                              read_password(options.password_file,
-                                            "password of " + options.keystore.string()));
+    return evm::load_key_file(
+        options.keystore,
+        read_password(options.password_file, "password of " + options.keystore.string()));
   }
   evm::Keystore keystore(keystore_dir());
   std::string name = options.account;

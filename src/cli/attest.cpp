@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include <ctime>
+#include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
@@ -25,9 +24,12 @@ struct Options {
 
 const char* mark(tee::Check::State state) {
   switch (state) {
-    case tee::Check::passed: return "passed";
-    case tee::Check::failed: return "FAILED";
-    case tee::Check::not_evaluated: return "-";
+    case tee::Check::passed:
+      return "passed";
+    case tee::Check::failed:
+      return "FAILED";
+    case tee::Check::not_evaluated:
+      return "-";
   }
   return "";
 }
@@ -49,12 +51,12 @@ Bytes read_quote(const fs::path& file) {
 }
 
 void verify_files(const Options& options, Terminal& terminal) {
-  tee::TrustAnchor anchor = options.root.empty() ? tee::intel_root()
-                                                 : tee::development_root(read_file(options.root));
-  tee::Policy policy =
-      options.policy.empty()
-          ? tee::Policy{}
-          : tee::policy_from_json(parse_json(read_text_file(options.policy), options.policy.string()));
+  tee::TrustAnchor anchor =
+      options.root.empty() ? tee::intel_root() : tee::development_root(read_file(options.root));
+  tee::Policy policy = options.policy.empty()
+                           ? tee::Policy{}
+                           : tee::policy_from_json(parse_json(read_text_file(options.policy),
+                                                              options.policy.string()));
   policy.allow_development = !options.root.empty();
   tee::Verification v =
       tee::verify(read_quote(options.quote), tee::read_collateral(options.collateral), anchor,
@@ -81,14 +83,15 @@ void show_session(const Options& options, Terminal& terminal) {
     for (const tee::Check& c : v.links) {
       links.push_back({{"name", c.name}, {"state", mark(c.state)}, {"detail", c.detail}});
     }
-    terminal.result(Json{{"accepted", v.accepted()},
-                         {"enclaveId", to_hex0x(v.enclave_id.bytes)},
-                         {"codeHash", to_hex0x(v.code_hash.bytes)},
-                         {"signer", to_hex0x(v.signer.bytes)},
-                         {"simulated", v.simulated},
-                         {"quote", tee::to_json(v.quote)},
-                         {"links", links}}
-                        .dump());
+    terminal.result(Json{
+        {"accepted", v.accepted()},
+        {"enclaveId", to_hex0x(v.enclave_id.bytes)},
+        {"codeHash", to_hex0x(v.code_hash.bytes)},
+        {"signer", to_hex0x(v.signer.bytes)},
+        {"simulated", v.simulated},
+        {"quote", tee::to_json(v.quote)},
+        {"links",
+         links}}.dump());
   } else {
     terminal.result(v.accepted() ? "accepted" : "refused");
   }
@@ -102,7 +105,8 @@ void add_attest(CLI::App& app, Context& context) {
   attest->require_subcommand(1);
   auto options = std::make_shared<Options>();
 
-  auto* show = attest->add_subcommand("show", "Verify a session's enclave: quote, code, release, registry, terms");
+  auto* show = attest->add_subcommand(
+      "show", "Verify a session's enclave: quote, code, release, registry, terms");
   show->add_option("session", options->session)->required();
   add_network_option(*show, options->network);
   show->callback([&context, options] {

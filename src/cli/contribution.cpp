@@ -69,14 +69,15 @@ void submit(const Options& options, Terminal& terminal) {
                                         evm::format_ether(r.stake)));
   terminal.hint("ffe session status " + options.session);
   if (terminal.json()) {
-    terminal.result(Json{{"sessionId", id.to_string()},
-                         {"rows", r.data.rows},
-                         {"blobRoot", to_hex0x(r.blob_root.bytes)},
-                         {"dataHash", to_hex0x(r.data_hash.bytes)},
-                         {"txHash", to_hex0x(r.tx_hash.bytes)},
-                         {"stakeWei", r.stake.to_string()},
-                         {"replaced", r.replaced}}
-                        .dump());
+    terminal.result(Json{
+        {"sessionId", id.to_string()},
+        {"rows", r.data.rows},
+        {"blobRoot", to_hex0x(r.blob_root.bytes)},
+        {"dataHash", to_hex0x(r.data_hash.bytes)},
+        {"txHash", to_hex0x(r.tx_hash.bytes)},
+        {"stakeWei", r.stake.to_string()},
+        {"replaced",
+         r.replaced}}.dump());
   } else {
     terminal.result(to_hex0x(r.tx_hash.bytes));
   }
@@ -84,9 +85,8 @@ void submit(const Options& options, Terminal& terminal) {
 
 void print_tx(Terminal& terminal, const evm::Receipt& receipt) {
   std::string hash = to_hex0x(receipt.tx_hash.bytes);
-  terminal.result(terminal.json()
-                      ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
-                      : hash);
+  terminal.result(terminal.json() ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
+                                  : hash);
 }
 
 void withdraw(const Options& options, Terminal& terminal) {
@@ -103,11 +103,10 @@ void download(const Options& options, Terminal& terminal) {
   client::Client client = open_client(options.account);
   StepView view(terminal);
   fs::path out = options.out.empty() ? fs::path("ffe-session-" + options.session) : options.out;
-  client::DownloadResult r =
-      client.download(evm::U256::parse(options.session), out, view.events());
-  terminal.step("Finished",
-                fmt::format("held-out loss {:.2f} → {:.2f} nats",
-                            r.report.base_loss_micro_nats / 1e6, r.report.joint_loss_micro_nats / 1e6));
+  client::DownloadResult r = client.download(evm::U256::parse(options.session), out, view.events());
+  terminal.step("Finished", fmt::format("held-out loss {:.2f} → {:.2f} nats",
+                                        r.report.base_loss_micro_nats / 1e6,
+                                        r.report.joint_loss_micro_nats / 1e6));
   if (terminal.json()) {
     terminal.result(Json{{"folder", r.folder.string()},
                          {"tokenId", r.token_id.to_string()},

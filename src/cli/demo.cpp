@@ -1,8 +1,9 @@
+#include "devnet/demo.hpp"
+
 #include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "cli/command.hpp"
-#include "devnet/demo.hpp"
 #include "lm/weights.hpp"
 
 namespace ffe::cli {
@@ -60,10 +61,12 @@ void run_demo(devnet::DemoOptions options, Terminal& terminal) {
 
 void add_demo(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand(
-      "demo", "The whole story on this machine: four parties submit, one is slashed, three own "
-              "one model");
+      "demo",
+      "The whole story on this machine: four parties submit, one is slashed, three own "
+      "one model");
   auto options = std::make_shared<devnet::DemoOptions>();
-  command->add_option("--dir", options->dir, "Where to put everything (default: a new folder in the cache)");
+  command->add_option("--dir", options->dir,
+                      "Where to put everything (default: a new folder in the cache)");
   command->add_option("--model", options->model, "Base model: GGUF file or Hugging Face folder");
   command->add_option("--rows", options->rows_per_party, "Rows of each party")
       ->check(CLI::Range(48, 400));

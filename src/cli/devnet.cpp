@@ -64,20 +64,19 @@ void add_devnet(CLI::App& app, Context& context) {
   up_command->add_option("--storage-port", options->devnet.storage_port);
   up_command->add_option("--enclave-port", options->devnet.enclave_port);
   up_command->add_option("--fund", options->fund, "Accounts that get 100 tokens");
-  up_command->callback([&context, options] {
-    context.chosen = [options](Terminal& t) { up(*options, t); };
-  });
+  up_command->callback(
+      [&context, options] { context.chosen = [options](Terminal& t) { up(*options, t); }; });
 
   auto* deploy_command = app.add_subcommand("deploy", "Deploy the contracts");
   deploy_command->add_option("--rpc-url", options->rpc_url)->required();
-  deploy_command->add_option("--treasury", options->treasury,
-                             "The one slash recipient besides 0x…dEaD")->required();
+  deploy_command
+      ->add_option("--treasury", options->treasury, "The one slash recipient besides 0x…dEaD")
+      ->required();
   deploy_command->add_option("--account", options->account.account);
   deploy_command->add_option("--keystore", options->account.keystore);
   deploy_command->add_option("--password-file", options->account.password_file);
-  deploy_command->callback([&context, options] {
-    context.chosen = [options](Terminal& t) { deploy(*options, t); };
-  });
+  deploy_command->callback(
+      [&context, options] { context.chosen = [options](Terminal& t) { deploy(*options, t); }; });
 }
 
 }  // namespace ffe::cli

@@ -18,21 +18,22 @@ void doctor(Terminal& terminal) {
     paths.push_back(lm::numeric_name(p));
     names += (names.empty() ? "" : ", ") + std::string(lm::numeric_name(p));
   }
-  uint64_t memory = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) *
-                    static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  uint64_t memory =
+      static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   bool tdx = fs::exists("/dev/tdx_guest") || fs::exists("/sys/kernel/config/tsm/report");
   fs::path model = lm::default_model_path();
   bool contracts = fs::exists(client::share_dir() / "contracts");
   if (terminal.json()) {
-    terminal.result(Json{{"numericPaths", paths},
-                         {"best", lm::numeric_name(lm::best_numeric_path())},
-                         {"cores", cores},
-                         {"memoryBytes", memory},
-                         {"tdxGuest", tdx},
-                         {"model", model.string()},
-                         {"contracts", contracts}}
-                        .dump());
+    terminal.result(Json{
+        {"numericPaths", paths},
+        {"best", lm::numeric_name(lm::best_numeric_path())},
+        {"cores", cores},
+        {"memoryBytes", memory},
+        {"tdxGuest", tdx},
+        {"model", model.string()},
+        {"contracts",
+         contracts}}.dump());
     return;
   }
   terminal.result(fmt::format(

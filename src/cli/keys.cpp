@@ -73,20 +73,21 @@ void add_keys(CLI::App& app, Context& context) {
   auto* create = key->add_subcommand("new", "Make a new account");
   create->add_option("name", options->name)->required();
   create->add_option("--password-file", options->password_file, "File with the new password");
-  create->callback([&context, options] {
-    context.chosen = [options](Terminal& t) { new_key(*options, t); };
-  });
+  create->callback(
+      [&context, options] { context.chosen = [options](Terminal& t) { new_key(*options, t); }; });
 
   auto* import = key->add_subcommand("import", "Import a private key from a file");
   import->add_option("name", options->name)->required();
   import->add_option("file", options->file, "Hexadecimal private key")->required();
   import->add_option("--password-file", options->password_file, "File with the new password");
   import->callback([&context, options] {
-    context.chosen = [options](Terminal& t) { import_key(*options, t); };
-  });
+    context.chosen = [options](Terminal& t) { import_key(*options, t);
+};
+}  // namespace ffe::cli
+);
 
-  auto* list = key->add_subcommand("list", "List the accounts");
-  list->callback([&context] { context.chosen = [](Terminal& t) { list_keys(t); }; });
+auto* list = key->add_subcommand("list", "List the accounts");
+list->callback([&context] { context.chosen = [](Terminal& t) { list_keys(t); }; });
 }
 
 }  // namespace ffe::cli

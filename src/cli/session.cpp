@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
@@ -17,7 +16,9 @@ struct Options {
   std::filesystem::path certificate;
 };
 
-std::string nats(uint32_t micro) { return fmt::format("{:.2f}", micro / 1e6); }
+std::string nats(uint32_t micro) {
+  return fmt::format("{:.2f}", micro / 1e6);
+}
 
 Json status_json(const client::Status& s) {
   Json submitted = Json::array();
@@ -60,9 +61,9 @@ Json status_json(const client::Status& s) {
 }
 
 std::string status_text(const client::Status& s) {
-  std::string out = fmt::format("session    {}\nstate      {}\nstake      {} 0G\n",
-                                s.opened.id.to_string(), session::name(s.view.state),
-                                evm::format_ether(s.opened.terms.stake));
+  std::string out =
+      fmt::format("session    {}\nstate      {}\nstake      {} 0G\n", s.opened.id.to_string(),
+                  session::name(s.view.state), evm::format_ether(s.opened.terms.stake));
   for (const Address& who : s.opened.terms.participants) {
     std::string what = "not submitted";
     for (const auto& x : s.submissions) {
@@ -108,9 +109,8 @@ void list(const Options& options, Terminal& terminal) {
 
 void print_tx(Terminal& terminal, const evm::Receipt& receipt) {
   std::string hash = to_hex0x(receipt.tx_hash.bytes);
-  terminal.result(terminal.json()
-                      ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
-                      : hash);
+  terminal.result(terminal.json() ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
+                                  : hash);
 }
 
 using Exit = evm::Receipt (session::Coordinator::*)(evm::Sender&, const evm::U256&);
@@ -118,14 +118,14 @@ using Exit = evm::Receipt (session::Coordinator::*)(evm::Sender&, const evm::U25
 template <Exit exit>
 void take_exit(const Options& options, Terminal& terminal) {
   client::Client client = open_client(options.account);
-  print_tx(terminal, (client.coordinator().*exit)(client.sender(),
-                                                  evm::U256::parse(options.session)));
+  print_tx(terminal,
+           (client.coordinator().*exit)(client.sender(), evm::U256::parse(options.session)));
 }
 
 // Anyone may bring a certificate; the contract judges it.
 void bring(const Options& options, Terminal& terminal) {
-  session::SignedCertificate certificate = session::certificate_from_json(parse_json(
-      read_text_file(options.certificate, 16 << 20), options.certificate.string()));
+  session::SignedCertificate certificate = session::certificate_from_json(
+      parse_json(read_text_file(options.certificate, 16 << 20), options.certificate.string()));
   if (certificate.session_id != evm::U256::parse(options.session)) {
     throw Error(ErrorCode::kUsage, "the certificate is of session " +
                                        certificate.session_id.to_string() + ", not " +
@@ -151,15 +151,19 @@ void add_session(CLI::App& app, Context& context) {
   };
   auto* list_command = add(session, "list", "All sessions of the network", list);
   add_network_option(*list_command, options->account.network);
-  auto* status_command = add(session, "status", "One session: who, what, where the stakes are", status);
+  auto* status_command =
+      add(session, "status", "One session: who, what, where the stakes are", status);
   status_command->add_option("session", options->session)->required();
   add_network_option(*status_command, options->account.network);
 
   const std::tuple<const char*, const char*, void (*)(const Options&, Terminal&)> exits[] = {
       {"seal", "Seal with the quorum after the deadline", take_exit<&session::Coordinator::seal>},
-      {"cancel", "Opener: end the session while it is open", take_exit<&session::Coordinator::cancel>},
-      {"expire", "End a session that was not sealed in time", take_exit<&session::Coordinator::expire>},
-      {"fail", "End a session that delivered nothing in time", take_exit<&session::Coordinator::fail>}};
+      {"cancel", "Opener: end the session while it is open",
+       take_exit<&session::Coordinator::cancel>},
+      {"expire", "End a session that was not sealed in time",
+       take_exit<&session::Coordinator::expire>},
+      {"fail", "End a session that delivered nothing in time",
+       take_exit<&session::Coordinator::fail>}};
   for (const auto& [name, text, run] : exits) {
     auto* command = add(session, name, text, run);
     command->add_option("session", options->session)->required();

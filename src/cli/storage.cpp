@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include <chrono>
+#include <fmt/format.h>
 #include <thread>
 
 #include "base/file.hpp"
@@ -49,7 +48,8 @@ void get(const StorageOptions& options, Terminal& terminal) {
   client.storage().download(h256_from_hex(options.root), options.out, bar);
   terminal.finish_bar();
   if (terminal.json()) {
-    terminal.result(Json{{"file", options.out.string()}, {"size", fs::file_size(options.out)}}.dump());
+    terminal.result(
+        Json{{"file", options.out.string()}, {"size", fs::file_size(options.out)}}.dump());
   } else {
     terminal.result(options.out.string());
   }
@@ -110,7 +110,8 @@ void add_storage(CLI::App& app, Context& context) {
   add_account_options(*put_command, options->account);
   put_command->callback(choose(put));
 
-  auto* get_command = storage->add_subcommand("get", "Fetch a file by its root, every segment proven");
+  auto* get_command =
+      storage->add_subcommand("get", "Fetch a file by its root, every segment proven");
   get_command->add_option("root", options->root)->required();
   get_command->add_option("out", options->out)->required();
   add_network_option(*get_command, options->account.network);
@@ -134,9 +135,8 @@ void add_storage(CLI::App& app, Context& context) {
   serve_command->add_option("--shard-id", options->node.shard_id);
   serve_command->add_option("--num-shard", options->node.num_shard);
   serve_command->add_option("--fault", options->faults, "For tests, such as drop=0.1,corrupt=0.05");
-  serve_command->callback([&context, options] {
-    context.chosen = [options](Terminal& t) { serve(*options, t); };
-  });
+  serve_command->callback(
+      [&context, options] { context.chosen = [options](Terminal& t) { serve(*options, t); }; });
 }
 
 }  // namespace ffe::cli

@@ -1,11 +1,10 @@
 #include "cli/terminal.hpp"
 
+#include <cstdio>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
 
 #include "base/json.hpp"
 
@@ -68,7 +67,9 @@ void Terminal::note(std::string_view text) {
   if (!options_.quiet) fmt::print(stderr, "{}\n", text);
 }
 
-void Terminal::warn(std::string_view text) { fmt::print(stderr, "warning: {}\n", text); }
+void Terminal::warn(std::string_view text) {
+  fmt::print(stderr, "warning: {}\n", text);
+}
 
 void Terminal::hint(std::string_view text) {
   if (!options_.quiet) fmt::print(stderr, "hint: {}\n", text);
@@ -104,12 +105,15 @@ void Terminal::draw(bool final) {
   std::string line = fmt::format("{} {}", bold(padded), bar_.text);
   if (bar_.total > 0 && !final) {
     double share = std::min(1.0, static_cast<double>(bar_.done) / static_cast<double>(bar_.total));
-    int width = std::clamp(terminal_width() - kVerbWidth - static_cast<int>(bar_.text.size()) - 40, 6, 24);
+    int width =
+        std::clamp(terminal_width() - kVerbWidth - static_cast<int>(bar_.text.size()) - 40, 6, 24);
     line += fmt::format(" ▕{}▏ {:3.0f}%", draw_blocks(share, width), share * 100);
     if (elapsed > 0.3 && bar_.done > 0) {
       double rate = static_cast<double>(bar_.done) / elapsed;
-      line += fmt::format("  {}/s  {} left", amount(static_cast<uint64_t>(rate), bar_.unit),
-                          format_duration(static_cast<double>(bar_.total - std::min(bar_.done, bar_.total)) / rate));
+      line += fmt::format(
+          "  {}/s  {} left", amount(static_cast<uint64_t>(rate), bar_.unit),
+          format_duration(static_cast<double>(bar_.total - std::min(bar_.done, bar_.total)) /
+                          rate));
     }
   }
   if (final) {

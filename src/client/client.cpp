@@ -71,8 +71,9 @@ DataCheck check_data(const fs::path& file) {
     if (!seen.insert(to_hex(crypto::sha256(as_bytes(key)).bytes)).second) ++out.duplicates;
   }
   if (out.rows == 0) {
-    throw Error(ErrorCode::kBadInput, file.string() + ": no rows",
-                "write one JSON object a line, for example {\"prompt\":\"…\",\"completion\":\"…\"}");
+    throw Error(
+        ErrorCode::kBadInput, file.string() + ": no rows",
+        "write one JSON object a line, for example {\"prompt\":\"…\",\"completion\":\"…\"}");
   }
   return out;
 }
@@ -96,8 +97,9 @@ Client::Client(Network network, const crypto::PrivateKey& key)
 OpenResult Client::open_session(const OpenRequest& request, const Events& events) {
   DataCheck pool = check_data(request.pool);
   DataCheck sample = check_data(request.sample);
-  step(events, "Checking", count(pool.rows, "row") + " to evaluate on, " +
-                               count(sample.rows, "row") + " as public sample");
+  step(events, "Checking",
+       count(pool.rows, "row") + " to evaluate on, " + count(sample.rows, "row") +
+           " as public sample");
 
   Json evidence = ask_enclave(request.enclave_url, "/v1/enclave");
   H256 enclave = h256_from_hex(json_string(evidence, "enclaveId", request.enclave_url));
@@ -172,9 +174,10 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
   }
   session::SessionView view = coordinator_.view(session_id);
   if (view.state != session::SessionState::kOpen) {
-    throw Error(ErrorCode::kSession, "session " + session_id.to_string() + " is " +
-                                         std::string(session::name(view.state)),
-                "nothing can be submitted any more");
+    throw Error(
+        ErrorCode::kSession,
+        "session " + session_id.to_string() + " is " + std::string(session::name(view.state)),
+        "nothing can be submitted any more");
   }
   EnclaveVerification verified = verify_enclave(opened.terms.enclave_id, &opened.terms);
   verified.require();
@@ -190,16 +193,17 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
 
   crypto::PublicKey public_key = sender_.key().public_key();
   Bytes owner_key(public_key.begin(), public_key.end());
-  session::BlobContext context{session::BlobRole::kData,      coordinator_.domain(),
-                               opened.session_hash,           address(),
-                               opened.terms.enclave_id,       session::owner_key_hash(owner_key)};
+  session::BlobContext context{session::BlobRole::kData, coordinator_.domain(),
+                               opened.session_hash,      address(),
+                               opened.terms.enclave_id,  session::owner_key_hash(owner_key)};
   TempDir temp;
   fs::path blob = temp.path() / "data.blob";
   session::BlobInfo sealed =
       session::seal_blob_file(data, opened.session_key, context, signer_of(sender_.key()), blob,
                               progress(events, "Encrypting"));
   out.data_hash = sealed.data_hash;
-  step(events, "Encrypting", std::to_string(sealed.blob_length) + " bytes to the enclave's session key");
+  step(events, "Encrypting",
+       std::to_string(sealed.blob_length) + " bytes to the enclave's session key");
   out.blob_root = storage_.upload(blob, sender_, progress(events, "Uploading")).root;
   step(events, "Uploading", "0G Storage " + to_hex0x(out.blob_root.bytes).substr(0, 10) + "…");
 
@@ -210,9 +214,9 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
   evm::Receipt receipt = coordinator_.submit(sender_, session_id, out.blob_root, owner_key, value);
   out.tx_hash = receipt.tx_hash;
   out.stake = opened.terms.stake;
-  step(events, "Committing", "session " + session_id.to_string() + "  tx " +
-                                 to_hex0x(out.tx_hash.bytes).substr(0, 10) + "…  block " +
-                                 std::to_string(receipt.block_number));
+  step(events, "Committing",
+       "session " + session_id.to_string() + "  tx " + to_hex0x(out.tx_hash.bytes).substr(0, 10) +
+           "…  block " + std::to_string(receipt.block_number));
   return out;
 }
 
@@ -236,10 +240,10 @@ DownloadResult Client::download(const evm::U256& session_id, const fs::path& fol
   std::vector<session::TokenView> tokens = inft_.tokens_of(session_id);
   auto mine = std::ranges::find(tokens, address(), &session::TokenView::owner);
   if (mine == tokens.end()) {
-    throw Error(ErrorCode::kKey,
-                crypto::checksum_address(address()) + " owns no token of session " +
-                    session_id.to_string(),
-                "only its " + count(tokens.size(), "owner") + " can open this model");
+    throw Error(
+        ErrorCode::kKey,
+        crypto::checksum_address(address()) + " owns no token of session " + session_id.to_string(),
+        "only its " + count(tokens.size(), "owner") + " can open this model");
   }
   if (inft_.artifact_root(session_id) != final_record->artifact_root) {
     throw Error(ErrorCode::kCorrupt, "the token and the result name different artifacts");

@@ -13,8 +13,8 @@ namespace ffe::client {
 namespace {
 
 constexpr uint64_t kDevelopmentChain = 31337;
-constexpr uint64_t kRegistrationPeriod = 7 * 86400;       // seconds
-constexpr uint64_t kPricePerSector = 30'733'644'962;      // wei; what 0G's networks charge
+constexpr uint64_t kRegistrationPeriod = 7 * 86400;   // seconds
+constexpr uint64_t kPricePerSector = 30'733'644'962;  // wei; what 0G's networks charge
 // keccak256 of the subject name of "Intel SGX Root CA" in DER.
 constexpr const char* kIntelRootSubject =
     "0x3112c8e9428b5c08824e727e3ea896f3597c8a91caeafe57d64a4bc08df71dfb";

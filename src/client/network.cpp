@@ -43,11 +43,13 @@ Network read_network(const fs::path& file) {
     n.storage_nodes = strings(j, "storageNodes", what);
     n.indexer_url = j.value("indexerUrl", "");
     n.enclave_urls = strings(j, "enclaveUrls", what);
-    for (const std::string& h : strings(j, "releases", what)) n.releases.push_back(h256_from_hex(h));
+    for (const std::string& h : strings(j, "releases", what))
+      n.releases.push_back(h256_from_hex(h));
     if (j.contains("developmentRoot")) {
       if (n.chain_id != kDevelopmentChain) {
-        throw Error(ErrorCode::kUsage, what + ": a development root on chain " +
-                                           std::to_string(n.chain_id) + " proves nothing",
+        throw Error(ErrorCode::kUsage,
+                    what + ": a development root on chain " + std::to_string(n.chain_id) +
+                        " proves nothing",
                     "remove developmentRoot: Intel's root is compiled in");
       }
       n.development_root = from_hex(json_string(j, "developmentRoot", what));
@@ -75,7 +77,9 @@ void write_network(const fs::path& file, const Network& n) {
   write_file_atomic(file, as_bytes(j.dump(2) + "\n"));
 }
 
-fs::path devnet_network_file() { return data_dir() / "devnet" / "network.json"; }
+fs::path devnet_network_file() {
+  return data_dir() / "devnet" / "network.json";
+}
 
 Network find_network(const std::string& name) {
   if (name.find('/') != std::string::npos || name.ends_with(".json")) return read_network(name);

@@ -1,9 +1,8 @@
 #include "client/report_html.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <vector>
 
 #include "client/report_style.hpp"
@@ -15,11 +14,20 @@ std::string escape(std::string_view text) {
   std::string out;
   for (char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -45,7 +53,8 @@ std::string code(const std::string& value) {
 double log10_of(const std::string& decimal) {
   if (decimal.empty() || decimal == "0") return 0;
   double head = std::atof(decimal.substr(0, 15).c_str());
-  return std::log10(head) + static_cast<double>(decimal.size() - std::min<size_t>(15, decimal.size()));
+  return std::log10(head) +
+         static_cast<double>(decimal.size() - std::min<size_t>(15, decimal.size()));
 }
 
 std::string ether(const std::string& wei) {
@@ -60,7 +69,8 @@ std::string row(const std::string& name, const std::string& value) {
 std::string headline(const Json& r) {
   const Json& s = r["session"];
   return fmt::format(
-      "<header><p class=eyebrow>Session {} · report</p><h1>Four parties submitted. One was slashed. "
+      "<header><p class=eyebrow>Session {} · report</p><h1>Four parties submitted. One was "
+      "slashed. "
       "Three own one model.</h1><p class=lead>Nobody saw anybody else's rows. On {} held-out "
       "rows the base model is off by <b>{:.2f}</b> nats a token, the joint model by "
       "<b class=good>{:.2f}</b>.</p>{}</header>",
@@ -74,15 +84,15 @@ std::string headline(const Json& r) {
 
 std::string party_card(const Json& p) {
   std::string verdict = text(p, "verdict");
-  std::string stake =
-      p.value("slashed", false)
-          ? "<b class=bad>" + ether(p.value("slashedWei", "0")) + " slashed</b>, " +
-                ether(p.value("returnedWei", "0")) + " returned"
-          : ether(p.value("returnedWei", "0")) + " returned";
+  std::string stake = p.value("slashed", false)
+                          ? "<b class=bad>" + ether(p.value("slashedWei", "0")) + " slashed</b>, " +
+                                ether(p.value("returnedWei", "0")) + " returned"
+                          : ether(p.value("returnedWei", "0")) + " returned";
   std::string model = p.contains("tokenId") ? "owns token " + text(p, "tokenId")
                                             : "no model: " + text(p, "refused");
   return fmt::format(
-      "<article class=\"card {}\"><h3>{} <span class=tag>{}</span></h3><p class=dim>{} rows · {}</p>"
+      "<article class=\"card {}\"><h3>{} <span class=tag>{}</span></h3><p class=dim>{} rows · "
+      "{}</p>"
       "<p>{}</p><dl><dt>Stake</dt><dd>{}</dd><dt>Model</dt><dd>{}</dd></dl></article>",
       verdict, text(p, "name"), verdict, text(p, "rows"), text(p, "about"), text(p, "finding"),
       stake, model);
@@ -97,13 +107,16 @@ std::string evidence_chart(const Json& r) {
   constexpr double kWidth = 640, kLeft = 90, kBar = 26;
   double scale = (kWidth - kLeft - 20) / top;
   double height = kBar * static_cast<double>(r["parties"].size()) + 46;
-  std::string svg = fmt::format(
-      "<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Evidence of harm per party\">", kWidth, height);
+  std::string svg =
+      fmt::format("<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Evidence of harm per party\">",
+                  kWidth, height);
   double y = 10;
   for (const Json& p : r["parties"]) {
     double width = std::max(2.0, log10_of(p.value("evidence", "0")) * scale);
-    svg += fmt::format("<text x={} y={} text-anchor=end>{}</text><rect class=\"{}\" x={} y={} width={:.1f} height={} rx=3 />",
-                       kLeft - 8, y + 15, text(p, "name"), text(p, "verdict"), kLeft, y + 2, width, kBar - 8);
+    svg += fmt::format(
+        "<text x={} y={} text-anchor=end>{}</text><rect class=\"{}\" x={} y={} width={:.1f} "
+        "height={} rx=3 />",
+        kLeft - 8, y + 15, text(p, "name"), text(p, "verdict"), kLeft, y + 2, width, kBar - 8);
     y += kBar;
   }
   double x = kLeft + threshold * scale;
@@ -121,14 +134,18 @@ std::string loss_chart(const Json& curve) {
   for (const Json& v : curve) top = std::max(top, v.get<double>() / 1e6);
   top = std::ceil(top);
   auto x_at = [&](size_t i) {
-    return kLeft + static_cast<double>(i) * (kWidth - kLeft - 8) / static_cast<double>(curve.size() - 1);
+    return kLeft +
+           static_cast<double>(i) * (kWidth - kLeft - 8) / static_cast<double>(curve.size() - 1);
   };
   auto y_at = [&](double v) { return 8 + (kHeight - kBottom - 8) * (1 - v / top); };
-  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Training loss\">", kWidth, kHeight);
+  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Training loss\">",
+                                kWidth, kHeight);
   for (int i = 0; i <= 4; ++i) {
     double v = top * i / 4;
-    svg += fmt::format("<line class=grid x1={} x2={} y1={:.1f} y2={:.1f} /><text x={} y={:.1f} text-anchor=end>{:.2g}</text>",
-                       kLeft, kWidth - 8, y_at(v), y_at(v), kLeft - 6, y_at(v) + 4, v);
+    svg += fmt::format(
+        "<line class=grid x1={} x2={} y1={:.1f} y2={:.1f} /><text x={} y={:.1f} "
+        "text-anchor=end>{:.2g}</text>",
+        kLeft, kWidth - 8, y_at(v), y_at(v), kLeft - 6, y_at(v) + 4, v);
   }
   svg += "<polyline class=curve points=\"";
   for (size_t i = 0; i < curve.size(); ++i) {
@@ -140,31 +157,35 @@ std::string loss_chart(const Json& curve) {
 }
 
 std::string comparison(const Json& r) {
-  std::string out = "<section><h2>Better together than alone</h2><table><thead><tr><th>Model</th>"
-                    "<th>Held-out loss</th></tr></thead><tbody>";
+  std::string out =
+      "<section><h2>Better together than alone</h2><table><thead><tr><th>Model</th>"
+      "<th>Held-out loss</th></tr></thead><tbody>";
   out += row("base model", fmt::format("{:.2f} nats", number(r["comparison"], "baseLossNats")));
   for (const Json& p : r["parties"]) {
     if (!p.contains("ownLossNats")) continue;
     out += row(text(p, "name") + " alone", fmt::format("{:.2f} nats", number(p, "ownLossNats")));
   }
-  out += row("<b>joint model</b>",
-             fmt::format("<b class=good>{:.2f} nats</b>", number(r["comparison"], "jointLossNats")));
+  out += row("<b>joint model</b>", fmt::format("<b class=good>{:.2f} nats</b>",
+                                               number(r["comparison"], "jointLossNats")));
   out += "</tbody></table><h3>The same question, before and after</h3>";
   for (const Json& s : r["comparison"]["samples"]) {
-    out += fmt::format("<article class=sample><h4>{}</h4><dl><dt>before</dt><dd>{}</dd><dt>after</dt>"
-                       "<dd>{}</dd><dt>WordNet</dt><dd class=dim>{}</dd></dl></article>",
-                       text(s, "question"), text(s, "base"), text(s, "joint"), text(s, "reference"));
+    out += fmt::format(
+        "<article class=sample><h4>{}</h4><dl><dt>before</dt><dd>{}</dd><dt>after</dt>"
+        "<dd>{}</dd><dt>WordNet</dt><dd class=dim>{}</dd></dl></article>",
+        text(s, "question"), text(s, "base"), text(s, "joint"), text(s, "reference"));
   }
   return out + "</section>";
 }
 
 std::string proofs(const Json& r) {
   const Json& s = r["session"];
-  std::string out = "<section><h2>Check it yourself</h2><p>Every figure above stands on something "
-                    "that anyone can recompute: the gate's sorted values are public, the chain "
-                    "holds certificates and stakes, and each hash names its bytes.</p><table><tbody>";
+  std::string out =
+      "<section><h2>Check it yourself</h2><p>Every figure above stands on something "
+      "that anyone can recompute: the gate's sorted values are public, the chain "
+      "holds certificates and stakes, and each hash names its bytes.</p><table><tbody>";
   out += row("Session opened", code(text(s, "openTx")));
-  for (const Json& p : r["parties"]) out += row(text(p, "name") + " committed", code(text(p, "submitTx")));
+  for (const Json& p : r["parties"])
+    out += row(text(p, "name") + " committed", code(text(p, "submitTx")));
   for (const Json& p : r["parties"]) {
     if (p.contains("slashTx")) out += row(text(p, "name") + " slashed", code(text(p, "slashTx")));
   }
@@ -181,8 +202,8 @@ std::string proofs(const Json& r) {
   out += "</tbody></table>";
   for (const Json& p : r["parties"]) {
     if (!p.contains("adapterSha256")) continue;
-    return out + "<p>All owners decrypted the same adapter, SHA-256 " + code(text(p, "adapterSha256")) +
-           ".</p></section>";
+    return out + "<p>All owners decrypted the same adapter, SHA-256 " +
+           code(text(p, "adapterSha256")) + ".</p></section>";
   }
   return out + "</section>";
 }
@@ -190,17 +211,20 @@ std::string proofs(const Json& r) {
 }  // namespace
 
 std::string report_html(const Json& r) {
-  std::string out = "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
-                    "content=\"width=device-width,initial-scale=1\"><title>FFE session " +
-                    text(r["session"], "id") + "</title><style>" + std::string(kReportStyle) +
-                    "</style></head><body><main>";
+  std::string out =
+      "<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
+      "content=\"width=device-width,initial-scale=1\"><title>FFE session " +
+      text(r["session"], "id") + "</title><style>" + std::string(kReportStyle) +
+      "</style></head><body><main>";
   out += headline(r);
   out += "<section><h2>Who brought what, and what became of it</h2><div class=cards>";
   for (const Json& p : r["parties"]) out += party_card(p);
-  out += "</div></section><section><h2>Evidence of harm</h2><p>The gate bets against each party on "
-         "pairs of held-out rows. Whoever is honest gains the bettor nothing; evidence beyond the "
-         "line is proof, at most one wrong verdict in " +
-         text(r["gate"]["policy"], "alphaInverse") + " sessions.</p>" + evidence_chart(r) + "</section>";
+  out +=
+      "</div></section><section><h2>Evidence of harm</h2><p>The gate bets against each party on "
+      "pairs of held-out rows. Whoever is honest gains the bettor nothing; evidence beyond the "
+      "line is proof, at most one wrong verdict in " +
+      text(r["gate"]["policy"], "alphaInverse") + " sessions.</p>" + evidence_chart(r) +
+      "</section>";
   out += "<section><h2>One model, trained on what was accepted</h2>" +
          loss_chart(r["training"].value("lossCurve", Json())) + "</section>";
   out += comparison(r);

@@ -32,14 +32,15 @@ class Chain {
   bool intact_;
 };
 
-std::string short_hex(const H256& h) { return to_hex0x(h.bytes); }
+std::string short_hex(const H256& h) {
+  return to_hex0x(h.bytes);
+}
 
 }  // namespace
 
 bool EnclaveVerification::accepted() const {
-  return quote.accepted && std::ranges::all_of(links, [](const Check& c) {
-           return c.state == Check::passed;
-         });
+  return quote.accepted &&
+         std::ranges::all_of(links, [](const Check& c) { return c.state == Check::passed; });
 }
 
 void EnclaveVerification::require() const {
@@ -67,8 +68,8 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   tee::TrustAnchor anchor = network_.development_root
                                 ? tee::development_root(*network_.development_root)
                                 : tee::intel_root();
-  out.quote = tee::verify(registration->quote, fetch_collateral(id), anchor, std::time(nullptr),
-                          policy);
+  out.quote =
+      tee::verify(registration->quote, fetch_collateral(id), anchor, std::time(nullptr), policy);
   out.simulated = out.quote.simulated;
 
   Chain chain(out.links, out.quote.accepted);
@@ -90,8 +91,9 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
                  ? "the code is a published release"
                  : "the code " + short_hex(code) + " is no published release",
              "update this client, or ask the operator which release runs there");
-  chain.link("registry", record.status == session::EnclaveStatus::kActive &&
-                             record.development == network_.development_root.has_value(),
+  chain.link("registry",
+             record.status == session::EnclaveStatus::kActive &&
+                 record.development == network_.development_root.has_value(),
              "the registration is " + std::string(session::name(record.status)),
              "wait until the operator renews it, or use another enclave");
   if (terms != nullptr) {

@@ -1,8 +1,7 @@
 #include "devnet/demo.hpp"
 
-#include <fmt/format.h>
-
 #include <chrono>
+#include <fmt/format.h>
 #include <map>
 #include <thread>
 
@@ -29,8 +28,12 @@ struct Party {
   Json record;
 };
 
-std::string hex(const H256& h) { return to_hex0x(h.bytes); }
-std::string nats(int64_t micro) { return fmt::format("{:.2f}", static_cast<double>(micro) / 1e6); }
+std::string hex(const H256& h) {
+  return to_hex0x(h.bytes);
+}
+std::string nats(int64_t micro) {
+  return fmt::format("{:.2f}", static_cast<double>(micro) / 1e6);
+}
 
 class Demo {
  public:
@@ -134,7 +137,8 @@ void Demo::prepare() {
                               {"rows", p.rows.size()}};
   }
   opener_ = new_client();
-  step("opener", fmt::format("{} rows to evaluate on, which nobody else has", data_.pool_rows.size()));
+  step("opener",
+       fmt::format("{} rows to evaluate on, which nobody else has", data_.pool_rows.size()));
 }
 
 void Demo::open() {
@@ -189,8 +193,9 @@ void Demo::wait_for_result() {
     devnet_->check();
     session::SessionView view = opener_->coordinator().view(session_id_);
     if (view.state == session::SessionState::kSettled) break;
-    expect(view.state == session::SessionState::kSealed || view.state == session::SessionState::kOpen,
-           "the session is " + std::string(session::name(view.state)));
+    expect(
+        view.state == session::SessionState::kSealed || view.state == session::SessionState::kOpen,
+        "the session is " + std::string(session::name(view.state)));
     Json s = opener_->enclave_status(session_id_);
     if (s.is_object()) {
       std::string stage = s.value("stage", "");
@@ -232,9 +237,9 @@ void Demo::tell_verdicts() {
       p.record["slashed"] = true;
       p.record["slashTx"] = hex(s.tx_hash);
       p.record["slashedWei"] = s.amount.to_string();
-      step(p.name, fmt::format("{} 0G of the stake slashed, {} of it for the bringer's gas; tx {}",
-                               evm::format_ether(s.amount), evm::format_ether(s.reward),
-                               hex(s.tx_hash)));
+      step(p.name,
+           fmt::format("{} 0G of the stake slashed, {} of it for the bringer's gas; tx {}",
+                       evm::format_ether(s.amount), evm::format_ether(s.reward), hex(s.tx_hash)));
     }
   }
   expect(party("mallory").record.value("slashed", false), "mallory was not slashed");
@@ -288,7 +293,8 @@ void Demo::settle_stakes() {
     p.record["returnedWei"] = (owed.stake + owed.credit).to_string();
     if ((owed.stake + owed.credit).is_zero()) continue;
     p.record["claimTx"] = hex(p.client->claim(session_id_).tx_hash);
-    step(p.name, fmt::format("{} 0G of the stake returned", evm::format_ether(owed.stake + owed.credit)));
+    step(p.name,
+         fmt::format("{} 0G of the stake returned", evm::format_ether(owed.stake + owed.credit)));
   }
 }
 
@@ -303,17 +309,18 @@ void Demo::compare_models() {
                        {"reference", s.reference},
                        {"base", s.base},
                        {"joint", s.joint}});
-    step("", fmt::format("{}\n{:>13}base:   {}\n{:>13}joint:  {}\n{:>13}WordNet: {}", s.question, "",
-                         s.base, "", s.joint, "", s.reference));
+    step("", fmt::format("{}\n{:>13}base:   {}\n{:>13}joint:  {}\n{:>13}WordNet: {}", s.question,
+                         "", s.base, "", s.joint, "", s.reference));
   }
-  step("Loss", fmt::format("base {:.2f}, joint {:.2f} nats on {} held-out rows", c.base, c.joint, c.rows));
+  step("Loss",
+       fmt::format("base {:.2f}, joint {:.2f} nats on {} held-out rows", c.base, c.joint, c.rows));
   for (const auto& [name, loss] : c.own) {
     step(name, fmt::format("alone {:.2f} nats: the joint model is {:.2f} {}", loss,
                            std::abs(loss - c.joint), c.joint < loss ? "better" : "worse"));
     party(name).record["ownLossNats"] = loss;
   }
-  report_["comparison"] = {{"rows", c.rows}, {"baseLossNats", c.base}, {"jointLossNats", c.joint},
-                           {"samples", samples}};
+  report_["comparison"] = {
+      {"rows", c.rows}, {"baseLossNats", c.base}, {"jointLossNats", c.joint}, {"samples", samples}};
 }
 
 void Demo::record_session() {
@@ -328,13 +335,11 @@ void Demo::record_session() {
                              {"jointLossNats", r.joint_loss_micro_nats / 1e6}});
   const session::SessionTerms& terms = status_.opened.terms;
   client::EnclaveVerification enclave = opener_->verify_enclave(terms.enclave_id, &terms);
-  report_["enclave"] = {{"id", hex(enclave.enclave_id)},
-                        {"signer", to_hex0x(enclave.signer.bytes)},
-                        {"codeHash", hex(enclave.code_hash)},
-                        {"tcbStatus", enclave.quote.tcb_status},
-                        {"verified", enclave.accepted()},
-                        {"simulated", enclave.simulated},
-                        {"numericPath", recipe_.numeric_path}};
+  report_["enclave"] = {
+      {"id", hex(enclave.enclave_id)},      {"signer", to_hex0x(enclave.signer.bytes)},
+      {"codeHash", hex(enclave.code_hash)}, {"tcbStatus", enclave.quote.tcb_status},
+      {"verified", enclave.accepted()},     {"simulated", enclave.simulated},
+      {"numericPath", recipe_.numeric_path}};
   report_["network"] = client::to_json(devnet_->deployment());
   Json tokens = Json::array();
   for (const session::TokenView& t : opener_->inft().tokens_of(session_id_)) {

@@ -38,9 +38,10 @@ std::string answer(const lm::Engine& engine, const aggregator::BaseModel& model,
 
 }  // namespace
 
-Comparison compare(const std::filesystem::path& model_path, const std::filesystem::path& adapter_dir,
-                   const DemoData& data, const std::vector<std::string>& parties,
-                   const session::Recipe& recipe, int threads, const DemoEvents& events) {
+Comparison compare(const std::filesystem::path& model_path,
+                   const std::filesystem::path& adapter_dir, const DemoData& data,
+                   const std::vector<std::string>& parties, const session::Recipe& recipe,
+                   int threads, const DemoEvents& events) {
   aggregator::BaseModel model(model_path, "demo", threads);
   lm::Engine& engine = model.engine(lm::numeric_from_name(recipe.numeric_path));
   lm::ExampleOptions options = model.example_options(recipe);
@@ -50,8 +51,8 @@ Comparison compare(const std::filesystem::path& model_path, const std::filesyste
     std::vector<lm::Example> out;
     size_t n = std::min(at_most, rows.size());
     for (size_t i = 0; i < n; ++i) {
-      out.push_back(lm::to_example(rows[i * rows.size() / n], model.tokenizer(), &model.chat(),
-                                   options));
+      out.push_back(
+          lm::to_example(rows[i * rows.size() / n], model.tokenizer(), &model.chat(), options));
     }
     return out;
   };
@@ -73,8 +74,8 @@ Comparison compare(const std::filesystem::path& model_path, const std::filesyste
   for (const PartyData& party : data.parties) {
     if (!std::ranges::count(parties, party.name)) continue;
     std::vector<lm::Example> rows = examples(party.file, SIZE_MAX);
-    auto own = aggregator::train_joint(engine, recipe, rows,
-                                       crypto::ChaChaRng(crypto::sha256(as_bytes(party.name)).bytes));
+    auto own = aggregator::train_joint(
+        engine, recipe, rows, crypto::ChaChaRng(crypto::sha256(as_bytes(party.name)).bytes));
     out.own[party.name] = mean_loss(engine, &own.adapter, held_out);
     advance();
   }

@@ -1,23 +1,22 @@
 #include "devnet/devnet.hpp"
 
 #include <arpa/inet.h>
+#include <chrono>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
-
-#include <chrono>
 #include <thread>
+#include <unistd.h>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
 #include "client/artifacts.hpp"
 #include "crypto/random.hpp"
-#include "session/chain.hpp"
 #include "evm/keystore.hpp"
 #include "lm/weights.hpp"
 #include "net/http_client.hpp"
+#include "session/chain.hpp"
 #include "tee/simulated.hpp"
 
 namespace ffe::devnet {
@@ -50,9 +49,13 @@ int free_port(int wanted) {
   return ntohs(address.sin_port);
 }
 
-std::string loopback(int port) { return fmt::format("http://127.0.0.1:{}", port); }
+std::string loopback(int port) {
+  return fmt::format("http://127.0.0.1:{}", port);
+}
 
-fs::path executable_dir() { return fs::read_symlink("/proc/self/exe").parent_path(); }
+fs::path executable_dir() {
+  return fs::read_symlink("/proc/self/exe").parent_path();
+}
 
 std::string anvil_path() {
   fs::path ours = client::share_dir() / "tools" / "anvil";
@@ -81,7 +84,9 @@ Devnet::Devnet(DevnetOptions options)
   start_enclave();
 }
 
-Devnet::~Devnet() { stop(); }
+Devnet::~Devnet() {
+  stop();
+}
 
 void Devnet::stop() {
   while (!processes_.empty()) processes_.pop_back();
@@ -134,8 +139,7 @@ void Devnet::start_chain() {
   evm::RpcClient::Options rpc_options;
   rpc_options.errors = session::contract_errors();
   rpc_ = std::make_unique<evm::RpcClient>(network_.rpc_url, rpc_options);
-  wait_for(processes_.back(), "the local chain", 20,
-           [&] { return rpc_->chain_id() == kChainId; });
+  wait_for(processes_.back(), "the local chain", 20, [&] { return rpc_->chain_id() == kChainId; });
   faucet_ = std::make_unique<evm::Sender>(*rpc_, crypto::PrivateKey::from(from_hex(kFaucetKey)));
 }
 
@@ -193,8 +197,7 @@ void Devnet::start_enclave() {
       quoted((options_.dir / "enclave").string()), port, quoted(network_.rpc_url),
       quoted(to_hex0x(network_.coordinator.bytes)), quoted(to_hex0x(network_.registry.bytes)),
       quoted(network_.storage_nodes.front()), quoted(fs::absolute(options_.model).string()),
-      quoted(options_.model_name), options_.threads,
-      quoted((options_.dir / "platform").string()),
+      quoted(options_.model_name), options_.threads, quoted((options_.dir / "platform").string()),
       quoted(to_hex0x(operator_key_.address().bytes)), quoted((keys / "operator.json").string()),
       quoted((keys / "password").string()));
   write_file_atomic(options_.dir / "aggregator.toml", as_bytes(config), 0600);

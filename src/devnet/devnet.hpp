@@ -1,5 +1,5 @@
-// A whole FFE network on one machine: anvil, the contracts, a 0G Storage node and an enclave service
-// on a simulated platform, each a process of its own on loopback.
+// A whole FFE network on one machine: anvil, the contracts, a 0G Storage node and an enclave
+// service on a simulated platform, each a process of its own on loopback.
 #pragma once
 
 #include <filesystem>

@@ -1,16 +1,15 @@
 #include "devnet/process.hpp"
 
+#include <cerrno>
+#include <chrono>
+#include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <chrono>
-#include <fstream>
 #include <thread>
+#include <unistd.h>
 
 #include "base/error.hpp"
 
@@ -69,7 +68,9 @@ Process::Process(Process&& other) noexcept
   other.pid_ = -1;
 }
 
-Process::~Process() { stop(); }
+Process::~Process() {
+  stop();
+}
 
 bool Process::running() {
   if (pid_ < 0) return false;

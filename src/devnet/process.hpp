@@ -1,10 +1,9 @@
 // Child processes that never outlive their parent.
 #pragma once
 
-#include <sys/types.h>
-
 #include <filesystem>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace ffe::devnet {

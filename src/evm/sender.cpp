@@ -57,7 +57,11 @@ std::string what_of(const Transaction& transaction) {
 
 CallRequest request_of(const Transaction& transaction, const Address& from) {
   bool legacy = transaction.kind == Transaction::Kind::kLegacy;
-  return {from, transaction.to, transaction.data, transaction.value, {},
+  return {from,
+          transaction.to,
+          transaction.data,
+          transaction.value,
+          {},
           legacy ? transaction.gas_price : transaction.max_fee_per_gas};
 }
 

@@ -42,7 +42,8 @@ std::shared_ptr<const evm::ContractAbi> dcap_abi() {
 std::shared_ptr<const evm::AbiRegistry> contract_errors() {
   static const auto registry = [] {
     auto all = std::make_shared<evm::AbiRegistry>();
-    for (const auto& abi : {coordinator_abi(), registry_abi(), inft_abi(), dcap_abi()}) all->add(*abi);
+    for (const auto& abi : {coordinator_abi(), registry_abi(), inft_abi(), dcap_abi()})
+      all->add(*abi);
     return std::shared_ptr<const evm::AbiRegistry>(std::move(all));
   }();
   return registry;

@@ -11,7 +11,9 @@ bool Registry::development() const {
   return contract_.call("development")[0].as_bool();
 }
 
-Address Registry::dcap_verifier() const { return contract_.call("verifier")[0].as_address(); }
+Address Registry::dcap_verifier() const {
+  return contract_.call("verifier")[0].as_address();
+}
 
 EnclaveRecord Registry::enclave(const H256& id) const {
   evm::Value e = contract_.call("enclave", {id})[0];
