@@ -5,6 +5,8 @@
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
+#include "crypto/keccak.hpp"
+#include "crypto/secp256k1.hpp"
 #include "tee/binding.hpp"
 #include "tee/simulated.hpp"
 #include "tee/verify.hpp"
@@ -30,6 +32,32 @@ Json quote_case(const SimulatedPlatform& platform, const Collateral& collateral,
           {"advisories", v.advisories},
           {"failedCheck", failed == nullptr ? "" : failed->name},
           {"workloadId", to_hex0x(workload_id(*v.quote).bytes)}};
+}
+
+// What EnclaveRegistry.register() takes: a quote of a signer whose key is known, and its signature.
+Json register_case(const SimulatedPlatform& platform, const Collateral& collateral) {
+  crypto::PrivateKey key =
+      crypto::PrivateKey::from(crypto::keccak256("ffe development vector signer").bytes);
+  Address registry = address_from_hex("0x1111111111111111111111111111111111111111");
+  Address payee = address_from_hex("0x3333333333333333333333333333333333333333");
+  H256 nonce = crypto::keccak256("ffe development vector block 77");
+  Bytes ext = enclave_ext(31337, registry, key.address(), H256{}, 77, nonce);
+  FixedBytes<64> data = report_data(key.address(), ext);
+  Json out = quote_case(platform, collateral, data, "register", {});
+  Bytes quote = from_hex(out["quote"].get<std::string>());
+  H256 digest = register_digest(ext, payee, quote);
+  out["chainId"] = 31337;
+  out["registry"] = to_hex0x(registry.bytes);
+  out["blockNumber"] = 77;
+  out["nonce"] = to_hex0x(nonce.bytes);
+  out["signer"] = to_hex0x(key.address().bytes);
+  out["signerKey"] = to_hex0x(key.secret());
+  out["payee"] = to_hex0x(payee.bytes);
+  out["ext"] = to_hex0x(ext);
+  out["reportData"] = to_hex0x(data.bytes);
+  out["signature"] = to_hex0x(key.sign(digest).bytes);
+  out["enclaveId"] = to_hex0x(enclave_id(key.address(), platform.code_hash()).bytes);
+  return out;
 }
 
 }  // namespace
@@ -65,6 +93,7 @@ int main() {
                  {.version = 5, .td15 = true}),
       quote_case(platform, collateral, data, "debug", {.debug = true}),
       quote_case(platform, collateral, data, "module out of date", {.module_out_of_date = true})};
+  out["register"] = register_case(platform, collateral);
   std::cout << out.dump(1) << "\n";
   return 0;
 }

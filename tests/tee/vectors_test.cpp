@@ -3,6 +3,8 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "crypto/secp256k1.hpp"
+#include "tee/binding.hpp"
 #include "tee/samples.hpp"
 #include "tee/simulated.hpp"
 
@@ -36,6 +38,33 @@ TEST(Vectors, DevelopmentPlatform) {
       EXPECT_EQ(json_string(item, "workloadId", file), code_hash);
     }
   }
+}
+
+TEST(Vectors, Registration) {
+  const char* file = FFE_SOURCE_DIR "/tests/vectors/tee/development.json";
+  Json json = parse_json(read_text_file(file), file);
+  const Json& item = json_member(json, "register", file);
+  Bytes quote = from_hex(json_string(item, "quote", file));
+  Verification v =
+      verify(quote, collateral_from_json(json_member(json, "collateral", file)),
+             development_root(from_hex(json_string(json, "root", file))),
+             static_cast<int64_t>(json_uint(json, "time", file)), Policy::development());
+  EXPECT_TRUE(v.accepted) << shown(v);
+
+  Bytes bytes = from_hex(json_string(item, "ext", file));
+  EnclaveExt ext = parse_enclave_ext(bytes);
+  EXPECT_EQ(ext.chain_id, json_uint(item, "chainId", file));
+  EXPECT_EQ(ext.block_number, json_uint(item, "blockNumber", file));
+  EXPECT_EQ(to_hex0x(ext.nonce.bytes), json_string(item, "nonce", file));
+  EXPECT_EQ(to_hex0x(ext.registry.bytes), json_string(item, "registry", file));
+  EXPECT_EQ(to_hex0x(ext.signer.bytes), json_string(item, "signer", file));
+  EXPECT_EQ(v.quote->td.report_data, report_data(ext.signer, bytes));
+
+  H256 digest = register_digest(bytes, address_from_hex(json_string(item, "payee", file)), quote);
+  auto signature = fixed_from_hex<65>(json_string(item, "signature", file));
+  EXPECT_EQ(crypto::recover(digest, signature), ext.signer);
+  EXPECT_EQ(to_hex0x(enclave_id(ext.signer, workload_id(*v.quote)).bytes),
+            json_string(item, "enclaveId", file));
 }
 
 }  // namespace

@@ -85,11 +85,7 @@ contract DcapParser {
         if (seen != 0x1e) revert BadSgxExtension();
     }
 
-    function _readTcb(bytes calldata der, Der.Tlv memory all)
-        private
-        pure
-        returns (bytes16 components, uint16 pceSvn)
-    {
+    function _readTcb(bytes calldata der, Der.Tlv memory all) private pure returns (bytes16 components, uint16 pceSvn) {
         uint256 packed;
         uint256 seen;
         for (uint256 at = all.start; at < all.end;) {

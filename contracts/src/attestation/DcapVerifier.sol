@@ -4,38 +4,45 @@ pragma solidity ^0.8.28;
 import {IDcapVerifier, TcbStatus, VerifiedQuote} from "../interfaces/IDcapVerifier.sol";
 import {DcapParser, SgxFields} from "./DcapParser.sol";
 import {P256Verify} from "./P256Verify.sol";
-import {QeIdentity, SvnLevel, TcbInfo, TcbLevel} from "./TcbDocument.sol";
+import {QeIdentity, TcbInfo} from "./TcbDocument.sol";
+import {TcbLevels} from "./TcbLevels.sol";
+import {TdQuote} from "./TdQuote.sol";
 import {Certificate, RevocationList} from "./X509.sol";
 
 /// @title DcapVerifier
 /// @notice Intel DCAP for TDX quotes of versions 4 and 5. Immutable and without an owner: what it knows, Intel's root
 ///         signed. The floor: TCB UpToDate or SWHardeningNeeded, TDX module and quoting enclave UpToDate.
+/// @dev What every quote reads lies in as few words as possible: `Standing`, the last word of `Pck`, `TcbState`, the
+///      first word of `QeState`.
 contract DcapVerifier is IDcapVerifier {
-    struct Authority {
+    struct AuthorityKey {
         bytes32 x;
         bytes32 y;
-        bytes32 subjectHash;
-        uint64 notAfter;
-        bool signsCertificates; // otherwise it signs TCB documents
+        bytes32 subject;
         uint256 serial;
     }
 
-    struct CrlState {
-        uint64 thisUpdate;
-        uint64 nextUpdate;
+    /// @dev An authority's certificate and the list it issued; under id 0 only the list, the root's.
+    struct Standing {
+        uint48 notAfter;
+        bool signsCertificates; // otherwise it signs TCB documents
+        bool revoked;
+        uint48 thisUpdate;
+        uint48 nextUpdate; // 0: no list known
     }
 
     struct Pck {
         bytes32 x;
         bytes32 y;
-        bytes32 issuer;
         uint256 serial;
         bytes32 platformId;
+        bytes32 issuer;
+        uint40 notAfter;
+        bool revoked;
+        bytes6 fmspc;
         bytes16 components; // SGX TCB component SVNs 1 to 16
         uint16 pceSvn;
         bytes2 pceId;
-        bytes6 fmspc;
-        uint64 notAfter;
     }
 
     struct AttestationKey {
@@ -44,16 +51,18 @@ contract DcapVerifier is IDcapVerifier {
     }
 
     struct TcbState {
-        uint64 issueDate;
-        uint64 nextUpdate;
+        address levels; // TcbLevels
+        uint48 nextUpdate;
         uint32 evaluationNumber;
-        bytes2 pceId;
+        uint16 epoch; // counts only if it is the QE identity's
     }
 
     struct QeState {
-        uint64 issueDate;
-        uint64 nextUpdate;
+        uint48 issueDate;
+        uint48 nextUpdate;
         uint32 evaluationNumber;
+        uint32 acceptedFrom; // lowest SVN that is UpToDate
+        uint16 epoch; // moves on when a TCB signer is revoked: nothing signed before counts any more
         uint16 isvProdId;
         bytes4 miscSelect;
         bytes4 miscSelectMask;
@@ -65,8 +74,6 @@ contract DcapVerifier is IDcapVerifier {
     /// @dev keccak256(x ‖ y) of "Intel SGX Root CA".
     bytes32 private constant INTEL_ROOT_KEY = 0x89f72d7c488e5b53a77c23ebcb36970ef7eb5bcf6658e9b8292cfbe4703a8473;
     uint256 private constant DEVELOPMENT_CHAIN = 31337;
-    bytes16 private constant INTEL_QE_VENDOR = hex"939a7233f79c4ca9940a0db3957f0607";
-    uint256 private constant HEADER = 48;
 
     /// @dev Reads formats and holds nothing; apart because of the limit on a contract's size.
     DcapParser private immutable _parser;
@@ -76,16 +83,14 @@ contract DcapVerifier is IDcapVerifier {
     bytes32 public immutable rootY;
     bytes32 public immutable rootSubject;
 
-    mapping(bytes32 id => Authority) public authority;
-    mapping(bytes32 issuer => CrlState) public crl; // issuer 0: the root
-    mapping(bytes32 issuer => mapping(uint256 serial => bool)) public revoked;
+    mapping(bytes32 id => AuthorityKey) private _authorityKey;
+    mapping(bytes32 id => Standing) private _standing;
+    mapping(bytes32 issuer => mapping(uint256 serial => bool)) public revoked; // issuer 0: the root
+    mapping(bytes32 issuer => mapping(uint256 serial => bytes32 id)) private _idOf;
     mapping(bytes32 id => Pck) public pck;
     mapping(bytes32 id => AttestationKey) public attestationKey;
-    mapping(bytes6 fmspc => TcbState) public tcbState;
-    mapping(bytes6 fmspc => TcbLevel[]) private _levels;
-    mapping(bytes6 fmspc => mapping(uint256 module => SvnLevel[])) private _moduleLevels;
+    mapping(bytes6 fmspc => TcbState) private _tcb;
     QeState public qeState;
-    SvnLevel[] private _qeLevels;
 
     /// @param x,y The root's public key: Intel's, or a development one (chain 31337 only).
     /// @param subject keccak256 of the root's subject name in DER: the issuer of what it signs.
@@ -99,17 +104,50 @@ contract DcapVerifier is IDcapVerifier {
         rootSubject = subject;
     }
 
+    // ----------------------------------------------------------------------------------------- what is known
+
+    function authority(bytes32 id)
+        external
+        view
+        returns (bytes32 x, bytes32 y, bytes32 subjectHash, uint64 notAfter, bool signsCertificates, uint256 serial)
+    {
+        AuthorityKey storage key = _authorityKey[id];
+        Standing storage s = _standing[id];
+        return (key.x, key.y, key.subject, s.notAfter, s.signsCertificates, key.serial);
+    }
+
+    /// @notice The dates of an authority's revocation list (`issuer` 0: the root's); zeros if none is known.
+    function crl(bytes32 issuer) external view returns (uint64 thisUpdate, uint64 nextUpdate) {
+        Standing storage s = _standing[issuer];
+        return (s.thisUpdate, s.nextUpdate);
+    }
+
+    /// @notice The TCB info of one FMSPC; zeros if none counts.
+    function tcbState(bytes6 fmspc)
+        external
+        view
+        returns (uint64 issueDate, uint64 nextUpdate, uint32 evaluationNumber, bytes2 pceId)
+    {
+        TcbState memory t = _tcbOf(fmspc);
+        (issueDate, pceId) = TcbLevels.head(t.levels);
+        return (issueDate, t.nextUpdate, t.evaluationNumber, pceId);
+    }
+
     // ----------------------------------------------------------------------------------------- certificates
 
     /// @inheritdoc IDcapVerifier
     function addAuthority(bytes calldata der) external returns (bytes32 id) {
         Certificate memory cert = _parser.certificate(der);
-        if (cert.issuerHash != rootSubject) revert WrongIssuer();
+        if (cert.issuerHash != rootSubject || cert.subjectHash == rootSubject) revert WrongIssuer();
         _checkCertificate(cert, 0, rootX, rootY);
         // An authority signs certificates and lists; the other kind that the root issues signs TCB documents.
         if (cert.isCa ? cert.keyUsage & 0x06 != 0x06 : cert.keyUsage & 0x80 == 0) revert WrongKeyUsage();
         id = keccak256(abi.encode(cert.x, cert.y));
-        authority[id] = Authority(cert.x, cert.y, cert.subjectHash, cert.notAfter, cert.isCa, cert.serial);
+        Standing storage s = _standing[id];
+        _checkSuccessor(cert, s.notAfter, s.revoked, _authorityKey[id].serial);
+        _authorityKey[id] = AuthorityKey(cert.x, cert.y, cert.subjectHash, cert.serial);
+        _idOf[0][cert.serial] = id;
+        (s.notAfter, s.signsCertificates) = (uint48(cert.notAfter), cert.isCa);
         emit AuthorityAdded(id, cert.isCa);
     }
 
@@ -117,47 +155,71 @@ contract DcapVerifier is IDcapVerifier {
     function updateCrl(bytes calldata der, bytes32 issuer) external {
         (RevocationList memory list, uint256[] memory serials) = _parser.revocationList(der);
         (bytes32 x, bytes32 y, bytes32 subject) = (rootX, rootY, rootSubject);
+        Standing storage s = _standing[issuer];
         if (issuer != 0) {
-            Authority storage a = authority[issuer];
-            if (!a.signsCertificates) revert UnknownId(issuer);
-            (x, y, subject) = (a.x, a.y, a.subjectHash);
+            if (!s.signsCertificates) revert UnknownId(issuer);
+            AuthorityKey storage key = _authorityKey[issuer];
+            (x, y, subject) = (key.x, key.y, key.subject);
         }
         if (list.issuerHash != subject) revert WrongIssuer();
         if (!P256Verify.isValid(list.tbsHash, list.r, list.s, x, y)) revert BadSignature();
         _checkTime(list.thisUpdate, list.nextUpdate);
-        if (list.thisUpdate < crl[issuer].thisUpdate) revert OlderThanKnown();
-        crl[issuer] = CrlState(list.thisUpdate, list.nextUpdate);
+        if (list.thisUpdate < s.thisUpdate) revert OlderThanKnown();
+        (s.thisUpdate, s.nextUpdate) = (uint48(list.thisUpdate), uint48(list.nextUpdate));
         for (uint256 i; i < serials.length; ++i) {
-            if (revoked[issuer][serials[i]]) continue;
-            revoked[issuer][serials[i]] = true;
-            emit SerialRevoked(issuer, serials[i]);
+            _revoke(issuer, serials[i]);
         }
         emit CrlUpdated(issuer, list.thisUpdate, list.nextUpdate);
     }
 
+    /// @dev Marks what is known under this serial, too, so that a quote need not look the serial up.
+    function _revoke(bytes32 issuer, uint256 serial) private {
+        if (revoked[issuer][serial]) return;
+        revoked[issuer][serial] = true;
+        bytes32 id = _idOf[issuer][serial];
+        if (id != 0 && issuer != 0) {
+            pck[id].revoked = true;
+        } else if (id != 0) {
+            _standing[id].revoked = true;
+            if (!_standing[id].signsCertificates) _forgetDocuments();
+        }
+        emit SerialRevoked(issuer, serial);
+    }
+
+    /// @dev A TCB signer is revoked: who had its key could have signed anything, and with any evaluation number.
+    function _forgetDocuments() private {
+        uint16 epoch = qeState.epoch + 1;
+        delete qeState;
+        qeState.epoch = epoch;
+        emit DocumentsForgotten(epoch);
+    }
+
     /// @inheritdoc IDcapVerifier
     function addPck(bytes calldata der, bytes32 issuer) external returns (bytes32 id) {
-        Authority storage a = authority[issuer];
-        if (!a.signsCertificates) revert UnknownId(issuer);
+        AuthorityKey storage a = _authorityKey[issuer];
+        if (!_standing[issuer].signsCertificates) revert UnknownId(issuer);
         (Certificate memory cert, SgxFields memory sgx) = _parser.pckCertificate(der);
-        if (cert.issuerHash != a.subjectHash) revert WrongIssuer();
-        _checkAuthority(issuer, a);
+        if (cert.issuerHash != a.subject) revert WrongIssuer();
+        _checkAuthority(issuer);
         _checkCertificate(cert, issuer, a.x, a.y);
         if (cert.isCa || cert.keyUsage & 0x80 == 0) revert WrongKeyUsage();
         id = keccak256(abi.encode(cert.x, cert.y));
+        _checkSuccessor(cert, pck[id].notAfter, pck[id].revoked, pck[id].serial);
         bytes32 platformId = keccak256(abi.encodePacked(sgx.ppid, sgx.fmspc));
         pck[id] = Pck(
             cert.x,
             cert.y,
-            issuer,
             cert.serial,
             platformId,
+            issuer,
+            uint40(cert.notAfter),
+            false,
+            sgx.fmspc,
             sgx.components,
             sgx.pceSvn,
-            sgx.pceId,
-            sgx.fmspc,
-            cert.notAfter
+            sgx.pceId
         );
+        _idOf[issuer][cert.serial] = id;
         emit PckAdded(id, issuer, platformId, sgx.fmspc);
     }
 
@@ -167,15 +229,22 @@ contract DcapVerifier is IDcapVerifier {
         if (!P256Verify.isValid(cert.tbsHash, cert.r, cert.s, x, y)) revert BadSignature();
     }
 
-    function _checkAuthority(bytes32 id, Authority storage a) private view {
-        if (a.x == 0) revert UnknownId(id);
-        if (revoked[0][a.serial]) revert CertificateRevoked(a.serial);
-        _checkTime(0, a.notAfter);
-        _checkCrl(0);
+    /// @dev A key that is known already may get a newer certificate, not an older one; once revoked it stays so.
+    function _checkSuccessor(Certificate memory cert, uint256 notAfter, bool gone, uint256 serial) private pure {
+        if (gone) revert CertificateRevoked(serial);
+        if (cert.notAfter < notAfter) revert OlderThanKnown();
     }
 
-    function _checkCrl(bytes32 issuer) private view {
-        uint64 nextUpdate = crl[issuer].nextUpdate;
+    /// @dev The authority is not revoked as far as a current list of the root says.
+    function _checkAuthority(bytes32 id) private view returns (Standing memory s) {
+        s = _standing[id];
+        if (s.notAfter == 0) revert UnknownId(id);
+        if (s.revoked) revert CertificateRevoked(_authorityKey[id].serial);
+        _checkTime(0, s.notAfter);
+        _checkList(0, _standing[0].nextUpdate);
+    }
+
+    function _checkList(bytes32 issuer, uint64 nextUpdate) private view {
         if (nextUpdate == 0) revert CrlMissing(issuer);
         _checkTime(0, nextUpdate);
     }
@@ -191,16 +260,11 @@ contract DcapVerifier is IDcapVerifier {
         _checkDocument(json, signature, signer);
         TcbInfo memory info = _parser.tcbInfo(json);
         _checkTime(info.issueDate, info.nextUpdate);
-        TcbState storage state = tcbState[info.fmspc];
-        if (info.evaluationNumber < state.evaluationNumber || info.issueDate < state.issueDate) revert OlderThanKnown();
-        tcbState[info.fmspc] = TcbState(info.issueDate, info.nextUpdate, info.evaluationNumber, info.pceId);
-        delete _levels[info.fmspc];
-        for (uint256 i; i < info.levels.length; ++i) {
-            _levels[info.fmspc].push(info.levels[i]);
-        }
-        for (uint256 i; i < info.modules.length; ++i) {
-            _store(_moduleLevels[info.fmspc][info.modules[i].version], info.modules[i].levels);
-        }
+        TcbState memory known = _tcbOf(info.fmspc);
+        (uint64 issueDate,) = TcbLevels.head(known.levels);
+        if (info.evaluationNumber < known.evaluationNumber || info.issueDate < issueDate) revert OlderThanKnown();
+        _tcb[info.fmspc] =
+            TcbState(TcbLevels.store(info), uint48(info.nextUpdate), info.evaluationNumber, qeState.epoch);
         emit TcbInfoUpdated(info.fmspc, info.evaluationNumber, info.nextUpdate);
     }
 
@@ -209,11 +273,15 @@ contract DcapVerifier is IDcapVerifier {
         _checkDocument(json, signature, signer);
         QeIdentity memory qe = _parser.qeIdentity(json);
         _checkTime(qe.issueDate, qe.nextUpdate);
-        if (qe.evaluationNumber < qeState.evaluationNumber || qe.issueDate < qeState.issueDate) revert OlderThanKnown();
+        if (qe.evaluationNumber < qeState.evaluationNumber || qe.issueDate < qeState.issueDate) {
+            revert OlderThanKnown();
+        }
         qeState = QeState(
-            qe.issueDate,
-            qe.nextUpdate,
+            uint48(qe.issueDate),
+            uint48(qe.nextUpdate),
             qe.evaluationNumber,
+            qe.acceptedFrom,
+            qeState.epoch,
             qe.isvProdId,
             qe.miscSelect,
             qe.miscSelectMask,
@@ -221,27 +289,21 @@ contract DcapVerifier is IDcapVerifier {
             qe.attributesMask,
             qe.mrSigner
         );
-        _store(_qeLevels, qe.levels);
         emit QeIdentityUpdated(qe.evaluationNumber, qe.nextUpdate);
     }
 
     function _checkDocument(bytes calldata json, bytes calldata signature, bytes32 signer) private view {
-        Authority storage a = authority[signer];
-        if (a.signsCertificates) revert WrongKeyUsage();
-        _checkAuthority(signer, a);
+        if (_checkAuthority(signer).signsCertificates) revert WrongKeyUsage();
         if (signature.length != 64) revert BadSignature();
+        AuthorityKey storage a = _authorityKey[signer];
         if (!P256Verify.isValid(sha256(json), bytes32(signature[:32]), bytes32(signature[32:]), a.x, a.y)) {
             revert BadSignature();
         }
     }
 
-    function _store(SvnLevel[] storage to, SvnLevel[] memory from) private {
-        while (to.length > 0) {
-            to.pop();
-        }
-        for (uint256 i; i < from.length; ++i) {
-            to.push(from[i]);
-        }
+    function _tcbOf(bytes6 fmspc) private view returns (TcbState memory t) {
+        t = _tcb[fmspc];
+        if (t.epoch != qeState.epoch) delete t;
     }
 
     // ---------------------------------------------------------------------------------------- attestation keys
@@ -257,7 +319,16 @@ contract DcapVerifier is IDcapVerifier {
         }
         if (bytes32(qe[320:352]) != sha256(abi.encodePacked(proof[:64], proof[512:]))) revert BadQeReport("key");
         if (bytes32(qe[352:384]) != 0) revert BadQeReport("report data");
-        QeState storage s = qeState;
+        uint16 svn = _checkQe(qe);
+        id = keccak256(proof[:64]);
+        AttestationKey storage known = attestationKey[id];
+        if (known.pck == pckId && svn < known.qeSvn) revert OlderThanKnown();
+        attestationKey[id] = AttestationKey(pckId, svn);
+        emit AttestationKeyAdded(id, pckId);
+    }
+
+    function _checkQe(bytes calldata qe) private view returns (uint16 svn) {
+        QeState memory s = qeState;
         if (s.nextUpdate == 0) revert BadQeReport("no identity known");
         _checkTime(0, s.nextUpdate);
         if (bytes4(qe[16:20]) & _reverse(s.miscSelectMask) != _reverse(s.miscSelect & s.miscSelectMask)) {
@@ -266,32 +337,30 @@ contract DcapVerifier is IDcapVerifier {
         if (bytes16(qe[48:64]) & s.attributesMask != s.attributes & s.attributesMask) revert BadQeReport("attributes");
         if (bytes32(qe[128:160]) != s.mrSigner) revert BadQeReport("signer");
         if (_le16(qe, 256) != s.isvProdId) revert BadQeReport("product");
-        uint16 svn = _le16(qe, 258);
-        if (_svnStatus(_qeLevels, svn) != TcbStatus.UpToDate) revert BadQeReport("svn");
-        id = keccak256(proof[:64]);
-        attestationKey[id] = AttestationKey(pckId, svn);
-        emit AttestationKeyAdded(id, pckId);
+        svn = _le16(qe, 258);
+        if (svn < s.acceptedFrom) revert BadQeReport("svn");
     }
 
     function _checkPck(bytes32 id, Pck storage p) private view {
-        if (p.x == 0) revert UnknownId(id);
+        if (p.notAfter == 0) revert UnknownId(id);
+        if (p.revoked) revert CertificateRevoked(p.serial);
         _checkTime(0, p.notAfter);
-        if (revoked[p.issuer][p.serial]) revert CertificateRevoked(p.serial);
-        _checkCrl(p.issuer);
-        _checkAuthority(p.issuer, authority[p.issuer]);
+        bytes32 issuer = p.issuer;
+        _checkList(issuer, _checkAuthority(issuer).nextUpdate);
     }
 
     // -------------------------------------------------------------------------------------------------- quotes
 
     /// @inheritdoc IDcapVerifier
     function verifyQuote(bytes calldata quote) external view returns (VerifiedQuote memory out) {
-        (uint256 bodyAt, uint256 regionEnd) = _layout(quote);
+        (uint256 bodyAt, uint256 regionEnd) = TdQuote.layout(quote);
         bytes calldata signed = quote[regionEnd + 4:];
-        out.keyId = keccak256(signed[64:128]);
-        AttestationKey storage key = attestationKey[out.keyId];
-        if (key.pck == 0) revert UnknownId(out.keyId);
-        Pck storage p = pck[key.pck];
-        _checkPck(key.pck, p);
+        bytes32 keyId = keccak256(signed[64:128]);
+        out.pck = attestationKey[keyId].pck;
+        if (out.pck == 0) revert UnknownId(keyId);
+        out.qeSvn = attestationKey[keyId].qeSvn;
+        Pck storage p = pck[out.pck];
+        _checkPck(out.pck, p);
         out.quoteHash = sha256(quote[:regionEnd]);
         if (!P256Verify.isValid(
                 out.quoteHash,
@@ -302,95 +371,40 @@ contract DcapVerifier is IDcapVerifier {
             )) revert BadSignature();
 
         bytes calldata body = quote[bodyAt:regionEnd];
-        _checkBody(body);
+        TdQuote.checkBody(body);
         out.teeTcbSvn = bytes16(body[:16]);
-        out.platformId = p.platformId;
-        out.status = _status(key, p, out.teeTcbSvn);
+        uint64 until;
+        (out.status, until) = _status(p, out.qeSvn, out.teeTcbSvn);
+        if (until == 0) revert TcbInfoMissing(p.fmspc);
         if (!_accepted(out.status)) revert TcbNotAccepted(out.status);
-        _checkTime(0, tcbState[p.fmspc].nextUpdate);
-        _checkTime(0, qeState.nextUpdate);
-        out.codeHash = keccak256(
-            abi.encodePacked(body[136:184], body[328:520], body[184:232], body[128:136], body[120:128])
-        );
-        out.reportData = body[520:584];
+        _checkTime(0, until);
+        out.platformId = p.platformId;
+        out.codeHash = TdQuote.workloadId(body);
+        (out.reportData[0], out.reportData[1]) = TdQuote.reportData(body);
     }
 
     /// @inheritdoc IDcapVerifier
-    function stillAccepted(bytes32 keyId, bytes16 teeTcbSvn) external view returns (bool) {
-        AttestationKey storage key = attestationKey[keyId];
-        Pck storage p = pck[key.pck];
-        if (key.pck == 0 || revoked[p.issuer][p.serial] || revoked[0][authority[p.issuer].serial]) return false;
-        return _accepted(_status(key, p, teeTcbSvn));
-    }
-
-    /// @dev Version 4: header, TD report 1.0. Version 5: header, body type and size, TD report 1.0 or 1.5.
-    function _layout(bytes calldata quote) private pure returns (uint256 bodyAt, uint256 regionEnd) {
-        if (quote.length < HEADER + 584 + 4 + 128) revert BadQuote("length");
-        if (bytes16(quote[12:28]) != INTEL_QE_VENDOR) revert BadQuote("vendor");
-        bytes8 head = bytes8(quote[:8]); // version, key type ECDSA-P256, TEE type TDX; the rest is free
-        if (head == hex"0400020081000000") {
-            (bodyAt, regionEnd) = (HEADER, HEADER + 584);
-        } else if (head == hex"0500020081000000") {
-            bytes6 kind = bytes6(quote[HEADER:HEADER + 6]);
-            bodyAt = HEADER + 6;
-            if (kind == hex"020048020000") regionEnd = bodyAt + 584;
-            else if (kind == hex"030088020000") regionEnd = bodyAt + 648;
-            else revert BadQuote("body type");
-        } else {
-            revert BadQuote("header");
-        }
-        if (quote.length < regionEnd + 4 + 128) revert BadQuote("length");
-    }
-
-    function _checkBody(bytes calldata body) private pure {
-        if (bytes32(body[64:96]) != 0 || bytes16(body[96:112]) != 0) revert BadQuote("module signer");
-        if (bytes8(body[112:120]) != 0) revert BadQuote("module attributes");
-        bytes8 attributes = bytes8(body[120:128]);
-        // SEPT_VE_DISABLE must be set; PKS, KL and PERFMON may be; DEBUG and all others must not.
-        if (attributes & ~bytes8(hex"000000d000000080") != 0) revert BadQuote("TD attributes");
-        if (attributes & hex"0000001000000000" == 0) revert BadQuote("SEPT_VE_DISABLE");
-        if (body.length == 648 && (bytes32(body[600:632]) != 0 || bytes16(body[632:648]) != 0)) {
-            revert BadQuote("service TD");
-        }
+    function stillAccepted(bytes32 pckId, uint16 qeSvn, bytes16 teeTcbSvn) external view returns (bool) {
+        Pck storage p = pck[pckId];
+        if (p.notAfter == 0 || p.revoked || _standing[p.issuer].revoked) return false;
+        (TcbStatus status, uint64 until) = _status(p, qeSvn, teeTcbSvn);
+        return until == 0 || _accepted(status);
     }
 
     function _accepted(TcbStatus status) private pure returns (bool) {
         return status == TcbStatus.UpToDate || status == TcbStatus.SWHardeningNeeded;
     }
 
-    /// @dev Intel's level matching: the first level whose SGX part the platform meets, then from there the first whose
-    ///      TDX part it meets too. The TDX module and the QE must be at their newest levels.
-    function _status(AttestationKey storage key, Pck storage p, bytes16 svn) private view returns (TcbStatus) {
-        TcbState storage state = tcbState[p.fmspc];
-        if (state.nextUpdate == 0) revert TcbInfoMissing(p.fmspc);
-        if (state.pceId != p.pceId) return TcbStatus.None;
-        if (_svnStatus(_qeLevels, key.qeSvn) != TcbStatus.UpToDate) return TcbStatus.OutOfDate;
-        uint256 module = uint8(svn[1]);
-        if (module != 0 && _svnStatus(_moduleLevels[p.fmspc][module], uint8(svn[0])) != TcbStatus.UpToDate) {
-            return TcbStatus.OutOfDate;
-        }
-        TcbLevel[] storage levels = _levels[p.fmspc];
-        for (uint256 i; i < levels.length; ++i) {
-            TcbLevel memory level = levels[i];
-            if (p.pceSvn < level.pceSvn || !_meets(p.components, level.sgx, 0)) continue;
-            if (_meets(svn, level.tdx, module != 0 ? 2 : 0)) return level.status;
-        }
-        return TcbStatus.None;
-    }
-
-    function _svnStatus(SvnLevel[] storage levels, uint256 svn) private view returns (TcbStatus) {
-        for (uint256 i; i < levels.length; ++i) {
-            SvnLevel memory level = levels[i];
-            if (svn >= level.svn) return level.status;
-        }
-        return TcbStatus.None;
-    }
-
-    function _meets(bytes16 have, bytes16 need, uint256 from) private pure returns (bool) {
-        for (uint256 i = from; i < 16; ++i) {
-            if (uint8(have[i]) < uint8(need[i])) return false;
-        }
-        return true;
+    /// @dev The TCB status of a platform with this quoting enclave and these SVNs of a TD, and until when the documents
+    ///      say so: 0 if there are none.
+    function _status(Pck storage p, uint16 qeSvn, bytes16 svn) private view returns (TcbStatus, uint64 until) {
+        (uint64 qeUntil, uint256 acceptedFrom, uint16 epoch) = (qeState.nextUpdate, qeState.acceptedFrom, qeState.epoch);
+        TcbState storage t = _tcb[p.fmspc];
+        until = t.nextUpdate;
+        if (t.epoch != epoch || qeUntil == 0 || until == 0) return (TcbStatus.None, 0);
+        if (qeUntil < until) until = qeUntil;
+        if (qeSvn < acceptedFrom) return (TcbStatus.OutOfDate, until);
+        return (TcbLevels.status(t.levels, p.components, p.pceSvn, p.pceId, svn), until);
     }
 
     function _le16(bytes calldata d, uint256 at) private pure returns (uint16) {

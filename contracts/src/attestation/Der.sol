@@ -49,10 +49,12 @@ library Der {
     function toUint(bytes calldata data, Tlv memory tlv) internal pure returns (uint256) {
         uint256 start = tlv.start;
         if (start == tlv.end || uint8(data[start]) >= 0x80) revert Malformed(start);
-        if (data[start] == 0) ++start;
+        if (data[start] == 0 && tlv.end - start > 1) {
+            // A leading zero only where the number would be negative without it.
+            if (uint8(data[++start]) < 0x80) revert Malformed(start);
+        }
         uint256 length = tlv.end - start;
         if (length > 32) revert Malformed(start);
-        if (length == 0) return 0;
         return uint256(bytes32(data[start:tlv.end])) >> (8 * (32 - length));
     }
 
@@ -71,9 +73,10 @@ library Der {
             revert Malformed(at);
         }
         if (data[tlv.end - 1] != "Z") revert Malformed(at);
-        return unixTime(
-            year, _two(data, at), _two(data, at + 2), _two(data, at + 4), _two(data, at + 6), _two(data, at + 8)
-        );
+        return
+            unixTime(
+                year, _two(data, at), _two(data, at + 2), _two(data, at + 4), _two(data, at + 6), _two(data, at + 8)
+            );
     }
 
     /// @notice Days-from-civil (proleptic Gregorian calendar) and the time of day, as unix seconds.

@@ -8,20 +8,24 @@ import {Enclave, EnclaveStatus, IEnclaveRegistry} from "../interfaces/IEnclaveRe
 /// @title EnclaveRegistry
 /// @notice Binds an enclave's signing address to the code that a TDX quote, verified here, measured.
 contract EnclaveRegistry is IEnclaveRegistry {
+    /// @dev A renewal on the same machine writes the second word only.
     struct Record {
         address signer;
-        uint64 registeredAt;
-        bool retired;
-        uint8 tcbStatus;
+        uint48 registeredAt;
+        uint48 revokedAt;
         address payee;
-        uint64 validUntil;
+        uint48 validUntil;
+        uint48 nonceBlock; // of the latest quote
+        bytes32 pck;
+        bytes16 teeTcbSvn;
+        uint16 qeSvn;
+        uint8 tcbStatus;
+        bool retired;
         bytes32 codeHash;
         bytes32 platformId;
-        bytes32 keyId;
-        bytes16 teeTcbSvn;
-        uint64 revokedAt;
     }
 
+    error BadPeriod(uint64 period);
     error QuoteUsed(bytes32 quoteHash);
     error BadExt(string member);
     error StaleNonce(uint256 blockNumber);
@@ -43,9 +47,9 @@ contract EnclaveRegistry is IEnclaveRegistry {
     bool public immutable development;
 
     mapping(bytes32 enclaveId => Record) private _records;
-    mapping(bytes32 quoteHash => bool) public quoteUsed;
 
     constructor(IDcapVerifier verifier_, uint64 period_) {
+        if (period_ == 0 || period_ > 366 days) revert BadPeriod(period_);
         verifier = verifier_;
         period = period_;
         development = verifier_.development();
@@ -58,13 +62,13 @@ contract EnclaveRegistry is IEnclaveRegistry {
     {
         if (payee == address(0)) revert ZeroPayee();
         VerifiedQuote memory q = verifier.verifyQuote(quote);
-        if (quoteUsed[q.quoteHash]) revert QuoteUsed(q.quoteHash);
-        quoteUsed[q.quoteHash] = true;
-        address signer = _checkExt(ext);
-        if (keccak256(q.reportData) != keccak256(abi.encodePacked(signer, keccak256(ext), bytes12(0)))) {
-            revert ReportDataMismatch();
-        }
-        bytes32 digest = keccak256(abi.encode(REGISTER_TAG, keccak256(ext), payee, keccak256(quote)));
+        (address signer, uint48 nonceBlock) = _checkExt(ext);
+        bytes32 extHash = keccak256(ext);
+        if (
+            q.reportData[0] != bytes32(bytes20(signer)) | extHash >> 160
+                || q.reportData[1] != bytes32(uint256(extHash) << 96)
+        ) revert ReportDataMismatch();
+        bytes32 digest = keccak256(abi.encode(REGISTER_TAG, extHash, payee, keccak256(quote)));
         (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecover(digest, signature);
         if (problem != ECDSA.RecoverError.NoError || recovered != signer) revert BadSignature();
 
@@ -72,19 +76,22 @@ contract EnclaveRegistry is IEnclaveRegistry {
         Record storage r = _records[enclaveId];
         if (r.retired || r.revokedAt != 0) revert EnclaveEnded(enclaveId);
         if (r.registeredAt == 0) {
-            r.registeredAt = uint64(block.timestamp);
-            r.signer = signer;
-            r.codeHash = q.codeHash;
+            (r.signer, r.registeredAt, r.codeHash) = (signer, uint48(block.timestamp), q.codeHash);
+        } else if (nonceBlock <= r.nonceBlock) {
+            // A quote fixes signer, code and nonce: used again, it comes to the same record with the same block.
+            revert QuoteUsed(q.quoteHash);
         }
-        r.payee = payee;
-        r.platformId = q.platformId;
-        r.keyId = q.keyId;
-        r.teeTcbSvn = q.teeTcbSvn;
-        r.tcbStatus = uint8(q.status);
-        r.validUntil = uint64(block.timestamp) + period;
+        uint48 validUntil = uint48(block.timestamp + period);
+        (r.payee, r.validUntil, r.nonceBlock) = (payee, validUntil, nonceBlock);
+        _setPlatform(r, q);
         emit EnclaveRegistered(
-            enclaveId, signer, payee, q.codeHash, q.platformId, r.tcbStatus, r.validUntil, true, development
+            enclaveId, signer, payee, q.codeHash, q.platformId, uint8(q.status), validUntil, true, development
         );
+    }
+
+    function _setPlatform(Record storage r, VerifiedQuote memory q) private {
+        if (r.pck != q.pck) (r.pck, r.platformId) = (q.pck, q.platformId);
+        (r.teeTcbSvn, r.qeSvn, r.tcbStatus) = (q.teeTcbSvn, q.qeSvn, uint8(q.status));
     }
 
     /// @inheritdoc IEnclaveRegistry
@@ -106,8 +113,8 @@ contract EnclaveRegistry is IEnclaveRegistry {
             (bool ok, bytes memory reason) = address(verifier).call(evidence);
             if (!ok) revert EvidenceRejected(reason);
         }
-        if (verifier.stillAccepted(r.keyId, r.teeTcbSvn)) revert StillAccepted(enclaveId);
-        r.revokedAt = uint64(block.timestamp);
+        if (verifier.stillAccepted(r.pck, r.qeSvn, r.teeTcbSvn)) revert StillAccepted(enclaveId);
+        r.revokedAt = uint48(block.timestamp);
         emit EnclaveRevoked(enclaveId, msg.sender, development);
     }
 
@@ -136,7 +143,7 @@ contract EnclaveRegistry is IEnclaveRegistry {
 
     /// @dev ext = abi.encode(tag, chainid, registry, signer, appHash, blockNumber, nonce): fresh, for this chain and
     ///      this registry. With a static RTMR3 the code hash covers the application, so `appHash` is free.
-    function _checkExt(bytes calldata ext) private view returns (address signer) {
+    function _checkExt(bytes calldata ext) private view returns (address signer, uint48) {
         if (ext.length != 224) revert BadExt("length");
         (bytes32 tag, uint256 chainId, address registry, address who,, uint256 blockNumber, bytes32 nonce) =
             abi.decode(ext, (bytes32, uint256, address, address, bytes32, uint256, bytes32));
@@ -146,7 +153,7 @@ contract EnclaveRegistry is IEnclaveRegistry {
         if (who == address(0)) revert BadExt("signer");
         bytes32 hash = blockhash(blockNumber);
         if (hash == 0 || hash != nonce) revert StaleNonce(blockNumber);
-        return who;
+        return (who, uint48(blockNumber));
     }
 
     function _known(bytes32 enclaveId) private view returns (Record storage r) {

@@ -66,7 +66,7 @@ library Json {
         if (end - start != 2 * n) revert Unexpected(at);
         uint256 v;
         for (uint256 i = start; i < end; ++i) {
-            v = (v << 4) | _digit(d, i);
+            v = (v << 4) | digit(d, i);
         }
         value = bytes32(v << (8 * (32 - n)));
     }
@@ -87,7 +87,10 @@ library Json {
         uint256 start;
         uint256 end;
         (start, end, next) = text(d, at);
-        if (end - start != 20 || d[end - 1] != "Z") revert Unexpected(at);
+        if (
+            end - start != 20 || d[start + 4] != "-" || d[start + 7] != "-" || d[start + 10] != "T"
+                || d[start + 13] != ":" || d[start + 16] != ":" || d[start + 19] != "Z"
+        ) revert Unexpected(at);
         value = Der.unixTime(
             _two(d, start) * 100 + _two(d, start + 2),
             _two(d, start + 5),
@@ -123,7 +126,8 @@ library Json {
         return at;
     }
 
-    function _digit(bytes calldata d, uint256 at) private pure returns (uint256) {
+    /// @notice One hexadecimal digit.
+    function digit(bytes calldata d, uint256 at) internal pure returns (uint256) {
         uint8 c = uint8(d[at]);
         if (c >= 48 && c <= 57) return c - 48;
         if (c >= 65 && c <= 70) return c - 55;
@@ -132,8 +136,8 @@ library Json {
     }
 
     function _two(bytes calldata d, uint256 at) private pure returns (uint256) {
-        uint256 tens = _digit(d, at);
-        uint256 ones = _digit(d, at + 1);
+        uint256 tens = digit(d, at);
+        uint256 ones = digit(d, at + 1);
         if (tens > 9 || ones > 9) revert Unexpected(at);
         return tens * 10 + ones;
     }

@@ -12,16 +12,10 @@ struct TcbLevel {
     TcbStatus status;
 }
 
-/// @notice One level of a TDX module's or of the QE's identity.
-struct SvnLevel {
-    uint16 svn;
-    TcbStatus status;
-}
-
 /// @notice A TDX module of one major version.
 struct ModuleIdentity {
     uint8 version;
-    SvnLevel[] levels;
+    uint32 acceptedFrom; // lowest SVN that is UpToDate; 65536 if none is
 }
 
 struct TcbInfo {
@@ -44,7 +38,7 @@ struct QeIdentity {
     bytes16 attributesMask;
     bytes32 mrSigner;
     uint16 isvProdId;
-    SvnLevel[] levels;
+    uint32 acceptedFrom; // lowest SVN that is UpToDate; 65536 if none is
 }
 
 /// @title TcbDocument
@@ -163,10 +157,11 @@ library TcbDocument {
                 seen |= 512;
             } else if (name == keccak256("isvprodid")) {
                 (v, at) = Json.number(d, v);
+                if (v > type(uint16).max) revert BadMember(at);
                 qe.isvProdId = uint16(v);
                 seen |= 1024;
             } else if (name == keccak256("tcbLevels")) {
-                (qe.levels, at) = _svnLevels(d, v);
+                (qe.acceptedFrom, at) = _acceptedFrom(d, v);
                 seen |= 2048;
             } else {
                 at = Json.skip(d, v);
@@ -201,7 +196,7 @@ library TcbDocument {
         pure
         returns (bool intel, uint256)
     {
-        uint256 version = 256;
+        uint256 seen;
         intel = true;
         bool zero;
         while (true) {
@@ -212,33 +207,34 @@ library TcbDocument {
             uint256 v;
             (name, v) = Json.key(d, at);
             if (name == keccak256("id")) {
-                (version, at) = _moduleVersion(d, v);
-            } else if (name == keccak256("mrsigner") || name == keccak256("attributes")) {
+                (identity.version, at) = _moduleVersion(d, v);
+                seen |= 1;
+            } else if (name == keccak256("mrsigner")) {
                 (zero, at) = Json.zeros(d, v);
                 intel = intel && zero;
+                seen |= 2;
+            } else if (name == keccak256("attributes")) {
+                (zero, at) = Json.zeros(d, v);
+                intel = intel && zero;
+                seen |= 4;
             } else if (name == keccak256("tcbLevels")) {
-                (identity.levels, at) = _svnLevels(d, v);
+                (identity.acceptedFrom, at) = _acceptedFrom(d, v);
+                seen |= 8;
             } else {
                 at = Json.skip(d, v);
             }
         }
-        if (version > 255) revert BadMember(at);
-        identity.version = uint8(version);
+        if (seen != 15) revert BadMember(at);
         return (intel, at);
     }
 
     /// @dev "TDX_01": the module's major version, two hexadecimal digits.
-    function _moduleVersion(bytes calldata d, uint256 at) private pure returns (uint256 version, uint256 next) {
+    function _moduleVersion(bytes calldata d, uint256 at) private pure returns (uint8 version, uint256 next) {
         uint256 start;
         uint256 end;
         (start, end, next) = Json.text(d, at);
         if (end - start != 6 || bytes4(d[start:start + 4]) != "TDX_") revert BadMember(at);
-        for (uint256 i = start + 4; i < end; ++i) {
-            uint8 c = uint8(d[i]);
-            uint256 digit = c >= 97 ? c - 87 : c >= 65 ? c - 55 : c - 48;
-            if (digit > 15) revert BadMember(i);
-            version = version * 16 + digit;
-        }
+        version = uint8(Json.digit(d, start + 4) * 16 + Json.digit(d, start + 5));
     }
 
     /// @dev {"tcb":{"sgxtcbcomponents":[{"svn":2,…}×16],"pcesvn":11,"tdxtcbcomponents":[…]},"tcbDate":…,
@@ -334,25 +330,29 @@ library TcbDocument {
         return (svn, at);
     }
 
-    /// @dev [{"tcb":{"isvsvn":4},"tcbDate":…,"tcbStatus":"UpToDate"},…]
-    function _svnLevels(bytes calldata d, uint256 at) private pure returns (SvnLevel[] memory levels, uint256) {
-        levels = new SvnLevel[](MAX_LEVELS);
-        uint256 count;
+    /// @dev [{"tcb":{"isvsvn":4},"tcbDate":…,"tcbStatus":"UpToDate"},…], SVNs descending. The lowest SVN of the levels
+    ///      that are UpToDate, as long as none above them is not.
+    function _acceptedFrom(bytes calldata d, uint256 at) private pure returns (uint32 from, uint256) {
+        from = 65_536;
+        uint256 last = 65_536;
+        bool open = true;
         at = Json.enter(d, at, "[");
         while (true) {
             bool more;
             (more, at) = Json.more(d, at, "]");
             if (!more) break;
-            if (count == MAX_LEVELS) revert BadMember(at);
-            at = _svnLevel(d, Json.enter(d, at, "{"), levels[count++]);
+            uint256 svn;
+            TcbStatus status;
+            (svn, status, at) = _svnLevel(d, Json.enter(d, at, "{"));
+            if (svn >= last) revert BadMember(at);
+            last = svn;
+            open = open && status == TcbStatus.UpToDate;
+            if (open) from = uint32(svn);
         }
-        assembly ("memory-safe") {
-            mstore(levels, count)
-        }
-        return (levels, at);
+        return (from, at);
     }
 
-    function _svnLevel(bytes calldata d, uint256 at, SvnLevel memory level) private pure returns (uint256) {
+    function _svnLevel(bytes calldata d, uint256 at) private pure returns (uint256 svn, TcbStatus status, uint256) {
         uint256 seen;
         while (true) {
             bool more;
@@ -362,31 +362,38 @@ library TcbDocument {
             uint256 v;
             (name, v) = Json.key(d, at);
             if (name == keccak256("tcb")) {
-                (v, at) = _svnOf(d, v, keccak256("isvsvn"));
-                if (v > type(uint16).max) revert BadMember(at);
-                level.svn = uint16(v);
+                (svn, at) = _svnOf(d, v, keccak256("isvsvn"));
+                if (svn > type(uint16).max) revert BadMember(at);
                 seen |= 1;
             } else if (name == keccak256("tcbStatus")) {
-                (level.status, at) = _status(d, v);
+                (status, at) = _status(d, v);
                 seen |= 2;
             } else {
                 at = Json.skip(d, v);
             }
         }
         if (seen != 3) revert BadMember(at);
-        return at;
+        return (svn, status, at);
     }
 
     function _status(bytes calldata d, uint256 at) private pure returns (TcbStatus status, uint256 next) {
         bytes32 word;
         (word, next) = Json.textHash(d, at);
-        if (word == keccak256("UpToDate")) status = TcbStatus.UpToDate;
-        else if (word == keccak256("SWHardeningNeeded")) status = TcbStatus.SWHardeningNeeded;
-        else if (word == keccak256("ConfigurationNeeded")) status = TcbStatus.ConfigurationNeeded;
-        else if (word == keccak256("ConfigurationAndSWHardeningNeeded")) status = TcbStatus.ConfigurationAndSWHardeningNeeded;
-        else if (word == keccak256("OutOfDate")) status = TcbStatus.OutOfDate;
-        else if (word == keccak256("OutOfDateConfigurationNeeded")) status = TcbStatus.OutOfDateConfigurationNeeded;
-        else if (word == keccak256("Revoked")) status = TcbStatus.Revoked;
+        if (word == keccak256("UpToDate")) {
+            status = TcbStatus.UpToDate;
+        } else if (word == keccak256("SWHardeningNeeded")) {
+            status = TcbStatus.SWHardeningNeeded;
+        } else if (word == keccak256("ConfigurationNeeded")) {
+            status = TcbStatus.ConfigurationNeeded;
+        } else if (word == keccak256("ConfigurationAndSWHardeningNeeded")) {
+            status = TcbStatus.ConfigurationAndSWHardeningNeeded;
+        } else if (word == keccak256("OutOfDate")) {
+            status = TcbStatus.OutOfDate;
+        } else if (word == keccak256("OutOfDateConfigurationNeeded")) {
+            status = TcbStatus.OutOfDateConfigurationNeeded;
+        } else if (word == keccak256("Revoked")) {
+            status = TcbStatus.Revoked;
+        }
     }
 
     function _word(bytes calldata d, uint256 at, bytes memory expected) private pure returns (uint256 next) {

@@ -18,8 +18,9 @@ struct VerifiedQuote {
     bytes32 quoteHash; // SHA-256 of the signed part: names the quote, whatever follows it
     bytes32 codeHash; // workload id: keccak256(MRTD ‖ RTMR0..3 ‖ MRCONFIGID ‖ XFAM ‖ TDATTRIBUTES)
     bytes32 platformId; // keccak256 of PPID and FMSPC: one machine
-    bytes32 keyId; // the attestation key's
-    bytes reportData; // 64 bytes
+    bytes32[2] reportData;
+    bytes32 pck; // with the next two: what `stillAccepted` asks for
+    uint16 qeSvn;
     bytes16 teeTcbSvn;
     TcbStatus status;
 }
@@ -41,6 +42,7 @@ interface IDcapVerifier {
     event SerialRevoked(bytes32 indexed issuer, uint256 serial);
     event TcbInfoUpdated(bytes6 indexed fmspc, uint32 evaluationNumber, uint64 nextUpdate);
     event QeIdentityUpdated(uint32 evaluationNumber, uint64 nextUpdate);
+    event DocumentsForgotten(uint16 epoch);
     event PckAdded(bytes32 indexed id, bytes32 indexed issuer, bytes32 platformId, bytes6 fmspc);
     event AttestationKeyAdded(bytes32 indexed id, bytes32 indexed pck);
 
@@ -63,7 +65,8 @@ interface IDcapVerifier {
     /// @return id keccak256 of its public key.
     function addAuthority(bytes calldata der) external returns (bytes32 id);
 
-    /// @notice Takes a revocation list of the root (`issuer` 0) or of an authority. What is revoked stays revoked.
+    /// @notice Takes a revocation list of the root (`issuer` 0) or of an authority. What is revoked stays revoked. If
+    ///         it revokes a TCB signer, no TCB info and QE identity known until then counts any more.
     function updateCrl(bytes calldata der, bytes32 issuer) external;
 
     /// @notice Takes Intel's TCB info for one FMSPC: the exact text that was signed, r ‖ s, and who signed it.
@@ -86,7 +89,8 @@ interface IDcapVerifier {
 
     /// @notice Whether a platform that was accepted once would still be: its certificates are not revoked and its TCB
     ///         is at the floor. Collateral that merely expired says nothing against it.
-    function stillAccepted(bytes32 keyId, bytes16 teeTcbSvn) external view returns (bool);
+    /// @param pck,qeSvn,teeTcbSvn As in the `VerifiedQuote`: a later certification of its key changes nothing here.
+    function stillAccepted(bytes32 pck, uint16 qeSvn, bytes16 teeTcbSvn) external view returns (bool);
 
     /// @notice True if the root is a development one. Such a verifier exists on chain 31337 only.
     function development() external view returns (bool);

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {EnclaveRegistry} from "../../src/attestation/EnclaveRegistry.sol";
+import {Platform} from "./Platform.sol";
+
+interface EvmVersion {
+    function setEvmVersion(string calldata evm) external;
+}
+
+/// @notice What attestation costs as whole transactions, with P-256 in Solidity (cancun) and by the precompile at
+///         0x100 (osaka, 6900 gas; RIP-7212's costs 3450).
+/// forge-config: default.isolate = true
+contract AttestationGasTest is Platform {
+    string private group;
+
+    function transaction(address to, bytes memory data, string memory name) private returns (uint256 gas) {
+        (bool ok,) = to.call(data);
+        assertTrue(ok, name);
+        gas = vm.lastCallGas().gasTotalUsed;
+        vm.snapshotValue(group, name, gas);
+    }
+
+    function firstRegistration() private {
+        transaction(address(verifier), abi.encodeCall(verifier.addAuthority, (certificate(caSpec()))), "1 addAuthority");
+        transaction(
+            address(verifier),
+            abi.encodeCall(verifier.addAuthority, (certificate(signingSpec()))),
+            "2 addAuthority, TCB signer"
+        );
+        transaction(
+            address(verifier), abi.encodeCall(verifier.updateCrl, (rootCrl(NOW, list()), 0)), "3 updateCrl, root"
+        );
+        transaction(
+            address(verifier), abi.encodeCall(verifier.updateCrl, (caCrl(NOW, list()), caId)), "4 updateCrl, authority"
+        );
+        bytes memory json = tcbJson(tcbSpec());
+        bytes memory call_ = abi.encodeCall(verifier.updateTcbInfo, (json, signRaw(SIGNING, json), signingId));
+        transaction(address(verifier), call_, "5 updateTcbInfo, levels: 3");
+        json = qeJson(qeSpec());
+        call_ = abi.encodeCall(verifier.updateQeIdentity, (json, signRaw(SIGNING, json), signingId));
+        transaction(address(verifier), call_, "6 updateQeIdentity");
+        transaction(address(verifier), abi.encodeCall(verifier.addPck, (certificate(pckSpec()), caId)), "7 addPck");
+        call_ = abi.encodeCall(verifier.addAttestationKey, (keyProof(qeReport()), pckId));
+        transaction(address(verifier), call_, "8 addAttestationKey");
+        transaction(address(registry), registration(900, 0), "9 register");
+    }
+
+    /// @dev The quote of `tail` further bytes: certification data, as a platform hands it out, is 4 KB.
+    function registration(uint256 blockNumber, uint256 tail) private returns (bytes memory) {
+        bytes memory ext = extFor(signer, address(registry), blockNumber);
+        bytes memory rest = new bytes(tail);
+        for (uint256 i; i < tail; ++i) {
+            rest[i] = 0x41;
+        }
+        bytes memory quote = bytes.concat(quoteFor(ext), rest);
+        bytes memory signature = signEth(SIGNER_KEY, registerDigest(quote, ext, payee));
+        return abi.encodeCall(registry.register, (quote, ext, payee, signature));
+    }
+
+    function measure(string memory evm, uint256 mostVerify, uint256 mostRenew) private {
+        EvmVersion(address(vm)).setEvmVersion(evm);
+        group = string.concat("Attestation, ", evm);
+        firstRegistration();
+        bytes memory quote = quoteOf(region4(body(584)));
+        uint256 gas = transaction(address(verifier), abi.encodeCall(verifier.verifyQuote, (quote)), "verifyQuote, cut");
+        assertLe(gas, mostVerify, "verifyQuote");
+        gas = transaction(address(registry), registration(901, 0), "renew, cut after the attestation key");
+        assertLe(gas, mostRenew, "renewal");
+        transaction(address(registry), registration(902, 3850), "renew, whole quote");
+    }
+
+    function test_gas_solidity() public {
+        measure("cancun", 400_000, 430_000);
+    }
+
+    function test_gas_precompile() public {
+        measure("osaka", 75_000, 105_000);
+    }
+
+    function test_sizes() public view {
+        assertLe(address(verifier).code.length, 24_576, "verifier");
+        assertLe(address(parser).code.length, 24_576, "parser");
+        assertLe(address(registry).code.length, 24_576, "registry");
+    }
+}
