@@ -7,7 +7,8 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 
-.PHONY: help setup setup-contracts model build contracts test test-contracts demo bench lint format fresh clean
+.PHONY: help setup setup-contracts setup-interop model build contracts test test-contracts fuzz-contracts demo bench \
+        interop-lm lint tidy format fresh clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -19,7 +20,7 @@ model: setup ## Fetch and check the demonstration's base model (SmolLM2-135M-Ins
 	@scripts/setup-model
 
 setup-contracts: setup
-	@scripts/setup-contracts
+	@scripts/setup-npm contracts
 
 contracts: setup-contracts ## Compile the contracts
 	@scripts/build-contracts $(BUILD)
@@ -29,11 +30,17 @@ build: setup contracts ## Build everything into build/ (executables in build/bin
 	@rm -f $(BUILD).log
 	@cmake --build $(BUILD) -j $(JOBS)
 
-test: build model test-contracts ## Run all tests
+setup-interop: setup
+	@scripts/setup-npm tests/interop/storage
+
+test: build model setup-interop test-contracts ## Run all tests, the demonstration included
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) $(CTEST_ARGS)
 
 test-contracts: contracts ## Run the contracts' tests
 	@npm --prefix contracts run --silent test:ci
+
+fuzz-contracts: contracts ## Fuzz the contracts for long
+	@npm --prefix contracts run --silent fuzz
 
 demo: build model ## The whole story on this machine: four parties, one slashed, three own one model
 	@$(BUILD)/bin/ffe demo
@@ -43,8 +50,14 @@ bench: build model ## Run the benchmarks
 	@cmake --build $(BUILD) -j $(JOBS)
 	@scripts/bench $(BUILD)
 
-lint: build ## Check formatting and run the static analysers
-	@scripts/lint $(BUILD)
+interop-lm: build model ## Compare losses and logits with transformers + PEFT (installs them from PyPI)
+	@tests/interop/lm/run $(BUILD)
+
+lint: setup contracts ## Check formatting and lint the contracts (warnings are errors in every build)
+	@scripts/lint
+
+tidy: build ## Run clang-tidy over all sources (long; unchanged files are not looked at again)
+	@scripts/tidy $(BUILD)
 
 format: ## Format all sources
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
