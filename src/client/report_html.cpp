@@ -66,20 +66,28 @@ std::string row(const std::string& name, const std::string& value) {
   return "<tr><th>" + name + "</th><td>" + value + "</td></tr>";
 }
 
+std::string in_words(size_t n) {
+  static constexpr const char* kWords[] = {"None", "One",   "Two",   "Three", "Four", "Five",
+                                           "Six",  "Seven", "Eight", "Nine",  "Ten"};
+  return n < std::size(kWords) ? kWords[n] : std::to_string(n);
+}
+
 std::string headline(const Json& r) {
   const Json& s = r["session"];
+  size_t slashed = 0;
+  for (const Json& p : r["parties"]) slashed += p.value("slashed", false) ? 1 : 0;
+  std::string title = in_words(r["parties"].size()) + " parties submitted. " + in_words(slashed) +
+                      (slashed == 1 ? " was" : " were") + " slashed. " +
+                      in_words(r["tokens"].size()) + " own one model.";
+  std::string simulated =
+      "<p class=banner>This ran on one machine with a <b>simulated</b> enclave: the formats and "
+      "checks are real, the hardware protection is not.</p>";
   return fmt::format(
-      "<header><p class=eyebrow>Session {} · report</p><h1>Four parties submitted. One was "
-      "slashed. "
-      "Three own one model.</h1><p class=lead>Nobody saw anybody else's rows. On {} held-out "
-      "rows the base model is off by <b>{:.2f}</b> nats a token, the joint model by "
-      "<b class=good>{:.2f}</b>.</p>{}</header>",
-      text(s, "id"), text(r["comparison"], "rows"), number(s, "baseLossNats"),
-      number(s, "jointLossNats"),
-      r["enclave"].value("simulated", false)
-          ? "<p class=banner>This ran on one machine with a <b>simulated</b> enclave: the formats "
-            "and checks are real, the hardware protection is not.</p>"
-          : "");
+      "<header><p class=eyebrow>Session {} · report</p><h1>{}</h1><p class=lead>Nobody saw anybody "
+      "else's rows. On held-out rows the base model's answers cost <b>{:.2f}</b> nats a token, the "
+      "joint model's <b class=good>{:.2f}</b>.</p>{}</header>",
+      text(s, "id"), title, number(s, "baseLossNats"), number(s, "jointLossNats"),
+      r["enclave"].value("simulated", false) ? simulated : "");
 }
 
 std::string party_card(const Json& p) {
