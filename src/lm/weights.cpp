@@ -4,12 +4,14 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "crypto/hash.hpp"
 #include "lm/gguf.hpp"
 #include "lm/mapped_file.hpp"
+#include "lm/parallel.hpp"
 #include "lm/safetensors.hpp"
 #include "lm/tensor_layout.hpp"
 
@@ -321,12 +323,13 @@ void ModelFile::read_rows_f32(std::string_view name, uint64_t first_row,
   }
   const uint64_t row_bytes = columns / block_elements(s.info.dtype) * block_bytes(s.info.dtype);
   const uint64_t head_dim = impl_->config.head_dim;
-#pragma omp parallel for schedule(static) if (out.size() >= kParallelElements)
-  for (uint64_t r = 0; r < wanted; ++r) {
+  const int threads =
+      out.size() < kParallelElements ? 1 : static_cast<int>(std::thread::hardware_concurrency());
+  parallel_rows(threads, wanted, [&](uint64_t r) {
     uint64_t row = first_row + r;
     if (s.interleaved) row = interleaved_row(row, head_dim);
     dequantise(s.info.dtype, s.data.data() + row * row_bytes, out.data() + r * columns, columns);
-  }
+  });
 }
 
 void ModelFile::check_finite() const {
