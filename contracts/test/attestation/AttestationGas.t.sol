@@ -60,7 +60,7 @@ contract AttestationGasTest is Platform {
 
     function measure(string memory evm, uint256 mostVerify, uint256 mostRenew) private {
         EvmVersion(address(vm)).setEvmVersion(evm);
-        group = string.concat("Attestation, ", evm);
+        group = string.concat("Attestation-", evm);
         firstRegistration();
         bytes memory quote = quoteOf(region4(body(584)));
         uint256 gas = transaction(address(verifier), abi.encodeCall(verifier.verifyQuote, (quote)), "verifyQuote, cut");
