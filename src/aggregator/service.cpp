@@ -42,20 +42,6 @@ Platform open_platform(const Config& config) {
   return out;
 }
 
-SecretBytes read_password(const fs::path& file) {
-  Bytes text = read_file(file, 4096);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-  SecretBytes out{ByteView(text)};
-  wipe(text.data(), text.size());
-  return out;
-}
-
-evm::RpcClient::Options rpc_options() {
-  evm::RpcClient::Options options;
-  options.errors = session::contract_errors();
-  return options;
-}
-
 fs::path make_private_dir(const fs::path& dir) {
   std::error_code ec;
   fs::create_directories(dir, ec);
@@ -80,8 +66,9 @@ struct Service::Impl {
         data_dir(make_private_dir(config.data_dir)),
         platform(open_platform(config)),
         journal(data_dir / "journal.sqlite", platform.sealer),
-        rpc(config.rpc_url, rpc_options()),
-        sender(rpc, evm::load_key_file(config.keystore_file, read_password(config.password_file))),
+        rpc(config.rpc_url, session::rpc_options()),
+        sender(rpc, evm::load_key_file(config.keystore_file,
+                                       evm::read_password_file(config.password_file))),
         coordinator(rpc, config.coordinator),
         registry(rpc, config.registry),
         storage(storage_options(config)),

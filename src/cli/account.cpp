@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/file.hpp"
+#include "base/hex.hpp"
 #include "evm/keystore.hpp"
 
 namespace ffe::cli {
@@ -27,13 +28,7 @@ fs::path keystore_dir() {
 }
 
 SecretBytes read_password(const fs::path& file, const std::string& prompt) {
-  if (!file.empty()) {
-    Bytes text = read_file(file, 4096);
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    SecretBytes out{ByteView(text)};
-    wipe(text.data(), text.size());
-    return out;
-  }
+  if (!file.empty()) return evm::read_password_file(file);
   if (isatty(STDIN_FILENO) != 1) {
     throw Error(ErrorCode::kKey, "no password: there is no terminal to ask on",
                 "give --password-file FILE");
@@ -81,6 +76,12 @@ client::Client open_client(const AccountOptions& options) {
 
 client::Client open_reader(const std::string& network) {
   return {client::find_network(network), crypto::PrivateKey::generate()};
+}
+
+void print_tx(Terminal& terminal, const evm::Receipt& receipt) {
+  std::string hash = to_hex0x(receipt.tx_hash.bytes);
+  terminal.result(terminal.json() ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
+                                  : hash);
 }
 
 }  // namespace ffe::cli

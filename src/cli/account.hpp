@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cli/terminal.hpp"
 #include "client/client.hpp"
 #include "crypto/secp256k1.hpp"
 
@@ -30,5 +31,8 @@ client::Client open_client(const AccountOptions& options);
 client::Client open_reader(const std::string& network);
 
 std::filesystem::path keystore_dir();
+
+// A transaction as the result of a command.
+void print_tx(Terminal& terminal, const evm::Receipt& receipt);
 
 }  // namespace ffe::cli

@@ -83,12 +83,6 @@ void submit(const Options& options, Terminal& terminal) {
   }
 }
 
-void print_tx(Terminal& terminal, const evm::Receipt& receipt) {
-  std::string hash = to_hex0x(receipt.tx_hash.bytes);
-  terminal.result(terminal.json() ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
-                                  : hash);
-}
-
 void withdraw(const Options& options, Terminal& terminal) {
   client::Client client = open_client(options.account);
   print_tx(terminal, client.withdraw(evm::U256::parse(options.session)));

@@ -42,9 +42,7 @@ void up(Options options, Terminal& terminal) {
 }
 
 void deploy(const Options& options, Terminal& terminal) {
-  evm::RpcClient::Options rpc_options;
-  rpc_options.errors = session::contract_errors();
-  evm::RpcClient rpc(options.rpc_url, rpc_options);
+  evm::RpcClient rpc(options.rpc_url, session::rpc_options());
   evm::Sender sender(rpc, load_key(options.account));
   client::DeployOptions deploy_options;
   deploy_options.treasury = address_from_hex(options.treasury);

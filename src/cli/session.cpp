@@ -107,12 +107,6 @@ void list(const Options& options, Terminal& terminal) {
   terminal.result(terminal.json() ? all.dump() : lines);
 }
 
-void print_tx(Terminal& terminal, const evm::Receipt& receipt) {
-  std::string hash = to_hex0x(receipt.tx_hash.bytes);
-  terminal.result(terminal.json() ? Json{{"txHash", hash}, {"block", receipt.block_number}}.dump()
-                                  : hash);
-}
-
 using Exit = evm::Receipt (session::Coordinator::*)(evm::Sender&, const evm::U256&);
 
 template <Exit exit>

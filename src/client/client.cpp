@@ -23,12 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxArtifact = size_t{4} << 30;
 
-evm::RpcClient::Options rpc_options() {
-  evm::RpcClient::Options options;
-  options.errors = session::contract_errors();
-  return options;
-}
-
 storage::ClientOptions storage_options(const Network& network) {
   storage::ClientOptions options;
   options.rpc_url = network.rpc_url;
@@ -58,7 +52,10 @@ std::string count(uint64_t n, std::string_view noun) {
 
 DataCheck check_data(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) throw Error(ErrorCode::kIo, "cannot open " + file.string(), "check the path");
+  std::error_code ec;
+  if (!in || !fs::is_regular_file(file, ec)) {
+    throw Error(ErrorCode::kIo, "cannot open " + file.string(), "check the path");
+  }
   DataCheck out;
   out.bytes = fs::file_size(file);
   lm::RowReader reader(in, file.string());
@@ -80,7 +77,7 @@ DataCheck check_data(const fs::path& file) {
 
 Client::Client(Network network, const crypto::PrivateKey& key)
     : network_(std::move(network)),
-      rpc_(network_.rpc_url, rpc_options()),
+      rpc_(network_.rpc_url, session::rpc_options()),
       sender_(rpc_, key),
       coordinator_(rpc_, network_.coordinator, network_.from_block),
       registry_(rpc_, network_.registry, network_.from_block),

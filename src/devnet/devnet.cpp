@@ -136,9 +136,7 @@ void Devnet::start_chain() {
   network_.name = "devnet";
   network_.chain_id = kChainId;
   network_.rpc_url = loopback(port);
-  evm::RpcClient::Options rpc_options;
-  rpc_options.errors = session::contract_errors();
-  rpc_ = std::make_unique<evm::RpcClient>(network_.rpc_url, rpc_options);
+  rpc_ = std::make_unique<evm::RpcClient>(network_.rpc_url, session::rpc_options());
   wait_for(processes_.back(), "the local chain", 20, [&] { return rpc_->chain_id() == kChainId; });
   faucet_ = std::make_unique<evm::Sender>(*rpc_, crypto::PrivateKey::from(from_hex(kFaucetKey)));
 }

@@ -280,4 +280,13 @@ std::vector<KeystoreEntry> Keystore::list() const {
   return out;
 }
 
+SecretBytes read_password_file(const std::filesystem::path& path) {
+  Bytes text = read_file(path, 4096);
+  auto end =
+      std::find_if(text.begin(), text.end(), [](uint8_t c) { return c == '\n' || c == '\r'; });
+  SecretBytes out(ByteView(text).first(static_cast<size_t>(end - text.begin())));
+  wipe(text.data(), text.size());
+  return out;
+}
+
 }  // namespace ffe::evm

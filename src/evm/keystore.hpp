@@ -30,6 +30,9 @@ crypto::PrivateKey decrypt_key(const Json& file, const SecretBytes& password,
                                std::string_view what = "key file");
 crypto::PrivateKey load_key_file(const std::filesystem::path& path, const SecretBytes& password);
 
+// The first line of a file, without its line end; at most 4096 bytes.
+SecretBytes read_password_file(const std::filesystem::path& path);
+
 struct KeystoreEntry {
   std::string name;
   Address address;

@@ -19,6 +19,8 @@ std::shared_ptr<const evm::ContractAbi> inft_abi();
 std::shared_ptr<const evm::ContractAbi> dcap_abi();
 // All of them, for the words of a revert; pass it to RpcClient::Options::errors.
 std::shared_ptr<const evm::AbiRegistry> contract_errors();
+// Options of an RpcClient that knows these words.
+evm::RpcClient::Options rpc_options();
 // What to do about a coordinator's error of this name ("SubmitClosed"); empty if nothing is known.
 std::string revert_hint(std::string_view error_name);
 

@@ -49,6 +49,12 @@ std::shared_ptr<const evm::AbiRegistry> contract_errors() {
   return registry;
 }
 
+evm::RpcClient::Options rpc_options() {
+  evm::RpcClient::Options options;
+  options.errors = contract_errors();
+  return options;
+}
+
 std::string revert_hint(std::string_view error_name) {
   static const std::map<std::string_view, std::string_view> kHints = {
       {"SubmitClosed", "the deadline has passed: nothing can be submitted or withdrawn any more"},
