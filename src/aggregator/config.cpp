@@ -67,8 +67,10 @@ class Reader {
   std::vector<std::string> texts(std::string_view key) {
     known_.emplace(key);
     std::vector<std::string> out;
-    toml::array* array = root_.at_path(key).as_array();
-    if (array == nullptr) return out;
+    toml::node_view<toml::node> value = root_.at_path(key);
+    if (!value) return out;
+    toml::array* array = value.as_array();
+    if (array == nullptr) fail(key, "must be a list of strings");
     for (toml::node& node : *array) {
       if (!node.is_string()) fail(key, "must be a list of strings");
       out.push_back(node.value_exact<std::string>().value());

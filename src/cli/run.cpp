@@ -54,12 +54,11 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& e) {
   size_t begin = message.find_first_not_of(' ');
   message = message.substr(begin == std::string::npos ? 0 : begin);
   std::string hint = "ffe --help";
-  if (dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr) {
-    std::vector<std::string> extras = app.remaining(true);
-    if (!extras.empty()) {
-      message = "unknown argument " + extras.front();
-      hint = suggest(app, extras.front());
-    }
+  // A mistyped name is also the reason why the right one is missing.
+  std::vector<std::string> extras = app.remaining(true);
+  if (!extras.empty()) {
+    message = "unknown argument " + extras.front();
+    hint = suggest(app, extras.front());
   }
   return Error(ErrorCode::kUsage, message, hint);
 }

@@ -141,7 +141,7 @@ std::string format_bytes(uint64_t bytes) {
   static const char* const kUnits[] = {"B", "kB", "MB", "GB", "TB"};
   double v = static_cast<double>(bytes);
   size_t unit = 0;
-  while (v >= 1000 && unit < 4) {
+  while (v >= 999.95 && unit < 4) {
     v /= 1000;
     ++unit;
   }
@@ -155,8 +155,8 @@ std::string format_count(uint64_t n) {
 }
 
 std::string format_duration(double seconds) {
-  if (seconds < 60) return fmt::format("{:.1f}s", seconds);
-  auto s = static_cast<uint64_t>(seconds);
+  if (seconds < 59.95) return fmt::format("{:.1f}s", seconds);
+  auto s = static_cast<uint64_t>(seconds + 0.5);
   if (s < 3600) return fmt::format("{}m{:02}s", s / 60, s % 60);
   return fmt::format("{}h{:02}m", s / 3600, s % 3600 / 60);
 }

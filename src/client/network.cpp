@@ -19,11 +19,27 @@ Json hashes_to_json(const std::vector<H256>& hashes) {
 
 std::vector<std::string> strings(const Json& json, const char* key, const std::string& what) {
   std::vector<std::string> out;
-  for (const Json& v : json_member(json, key, what)) {
+  const Json& list = json_member(json, key, what);
+  if (!list.is_array()) throw Error(ErrorCode::kUsage, what + ": " + key + " is not a list");
+  for (const Json& v : list) {
     if (!v.is_string()) throw Error(ErrorCode::kUsage, what + ": " + key + " must hold strings");
     out.push_back(v.get<std::string>());
   }
   return out;
+}
+
+// Hexadecimal text, with the member's name before what is wrong with it.
+template <class Parse>
+auto parse_hex(const std::string& text, const char* key, const std::string& what, Parse parse) {
+  try {
+    return parse(text);
+  } catch (const Error& e) {
+    throw Error(ErrorCode::kUsage, what + ": " + key + ": " + e.what());
+  }
+}
+
+Address address(const Json& json, const char* key, const std::string& what) {
+  return parse_hex(json_string(json, key, what), key, what, address_from_hex);
 }
 
 }  // namespace
@@ -36,15 +52,16 @@ Network read_network(const fs::path& file) {
     n.name = json_string(j, "name", what);
     n.chain_id = json_uint(j, "chainId", what);
     n.rpc_url = json_string(j, "rpcUrl", what);
-    n.coordinator = address_from_hex(json_string(j, "coordinator", what));
-    n.registry = address_from_hex(json_string(j, "registry", what));
-    n.inft = address_from_hex(json_string(j, "inft", what));
+    n.coordinator = address(j, "coordinator", what);
+    n.registry = address(j, "registry", what);
+    n.inft = address(j, "inft", what);
     n.from_block = json_uint(j, "fromBlock", what);
     n.storage_nodes = strings(j, "storageNodes", what);
-    n.indexer_url = j.value("indexerUrl", "");
+    if (j.contains("indexerUrl")) n.indexer_url = json_string(j, "indexerUrl", what);
     n.enclave_urls = strings(j, "enclaveUrls", what);
-    for (const std::string& h : strings(j, "releases", what))
-      n.releases.push_back(h256_from_hex(h));
+    for (const std::string& h : strings(j, "releases", what)) {
+      n.releases.push_back(parse_hex(h, "releases", what, h256_from_hex));
+    }
     if (j.contains("developmentRoot")) {
       if (n.chain_id != kDevelopmentChain) {
         throw Error(ErrorCode::kUsage,
@@ -52,7 +69,8 @@ Network read_network(const fs::path& file) {
                         " proves nothing",
                     "remove developmentRoot: Intel's root is compiled in");
       }
-      n.development_root = from_hex(json_string(j, "developmentRoot", what));
+      n.development_root =
+          parse_hex(json_string(j, "developmentRoot", what), "developmentRoot", what, from_hex);
     }
     return n;
   } catch (const Error& e) {

@@ -78,7 +78,8 @@ std::string headline(const Json& r) {
   for (const Json& p : r["parties"]) slashed += p.value("slashed", false) ? 1 : 0;
   std::string title = in_words(r["parties"].size()) + " parties submitted. " + in_words(slashed) +
                       (slashed == 1 ? " was" : " were") + " slashed. " +
-                      in_words(r["tokens"].size()) + " own one model.";
+                      in_words(r["tokens"].size()) + (r["tokens"].size() == 1 ? " owns" : " own") +
+                      " one model.";
   std::string simulated =
       "<p class=banner>This ran on one machine with a <b>simulated</b> enclave: the formats and "
       "checks are real, the hardware protection is not.</p>";

@@ -1,0 +1,169 @@
+// The operator's configuration: what is wrong is named by table and key.
+#include "aggregator/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "support/error_of.hpp"
+
+namespace ffe::aggregator {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kGood = R"([service]
+data_dir = "data"
+host = "0.0.0.0"
+port = 8443
+
+[chain]
+rpc_url = "http://127.0.0.1:8545"
+coordinator = "0x00000000000000000000000000000000000000aa"
+registry = "0x00000000000000000000000000000000000000bb"
+confirmations = 3
+poll_ms = 250
+
+[storage]
+nodes = ["http://127.0.0.1:5678", "http://127.0.0.1:5679"]
+
+[model]
+path = "../models/base.gguf"
+name = "Base"
+threads = 4
+
+[enclave]
+provider = "simulator"
+simulator_dir = "simulator"
+
+[operator]
+payee = "0x00000000000000000000000000000000000000cc"
+keystore = "key.json"
+password_file = "/run/secrets/password"
+
+[limits]
+max_data_bytes = 1048576
+blob_window_seconds = 60
+)";
+
+class ConfigTest : public ::testing::Test {
+ protected:
+  fs::path write(const std::string& text) const {
+    fs::path file = folder_.path() / "service.toml";
+    write_file_atomic(file, as_bytes(text));
+    return file;
+  }
+  // The good file with one piece of text replaced.
+  fs::path with(const std::string& old_text, const std::string& new_text) const {
+    std::string text = kGood;
+    size_t at = text.find(old_text);
+    EXPECT_NE(at, std::string::npos) << old_text;
+    return write(text.replace(at, old_text.size(), new_text));
+  }
+  std::string refusal(const fs::path& file) const {
+    std::string error = test::error_of([&] { read_config(file); });
+    EXPECT_TRUE(error.starts_with("usage: " + file.string())) << error;
+    return error.substr(
+        std::min(error.size(), std::string("usage: ").size() + file.string().size()));
+  }
+
+  TempDir folder_{"ffe-config"};
+};
+
+TEST_F(ConfigTest, ReadsEverySetting) {
+  Config c = read_config(write(kGood));
+  EXPECT_EQ(c.data_dir, folder_.path() / "data");
+  EXPECT_EQ(c.host, "0.0.0.0");
+  EXPECT_EQ(c.port, 8443);
+  EXPECT_EQ(c.rpc_url, "http://127.0.0.1:8545");
+  EXPECT_EQ(to_hex(c.coordinator.bytes), std::string(38, '0') + "aa");
+  EXPECT_EQ(to_hex(c.registry.bytes), std::string(38, '0') + "bb");
+  EXPECT_EQ(c.confirmations, 3u);
+  EXPECT_EQ(c.poll_ms, 250u);
+  EXPECT_EQ(c.storage_nodes,
+            (std::vector<std::string>{"http://127.0.0.1:5678", "http://127.0.0.1:5679"}));
+  EXPECT_EQ(c.indexer_url, "");
+  EXPECT_EQ(c.model_path, folder_.path().parent_path() / "models/base.gguf");
+  EXPECT_EQ(c.model_name, "Base");
+  EXPECT_EQ(c.threads, 4);
+  EXPECT_EQ(c.provider, "simulator");
+  EXPECT_EQ(c.simulator_dir, folder_.path() / "simulator");
+  EXPECT_EQ(to_hex(c.payee.bytes), std::string(38, '0') + "cc");
+  EXPECT_EQ(c.keystore_file, folder_.path() / "key.json");
+  EXPECT_EQ(c.password_file, "/run/secrets/password");
+  EXPECT_EQ(c.max_data_bytes, 1048576u);
+  EXPECT_EQ(c.blob_window_seconds, 60u);
+}
+
+TEST_F(ConfigTest, WhatIsLeftOutHasADefault) {
+  std::string text = kGood;
+  text.resize(text.find("[limits]"));
+  Config c = read_config(write(text));
+  EXPECT_EQ(c.max_data_bytes, uint64_t{256} << 20);
+  EXPECT_EQ(c.blob_window_seconds, 600u);
+  EXPECT_EQ(read_config(with("port = 8443\n", "")).port, 0);
+}
+
+TEST_F(ConfigTest, AnUnknownKeyIsNamed) {
+  EXPECT_EQ(refusal(with("poll_ms = 250", "pol_ms = 250")),
+            ": chain.pol_ms is not a known setting");
+  EXPECT_EQ(refusal(with("[limits]", "[limit]")),
+            ": limit.blob_window_seconds is not a known setting");
+  EXPECT_EQ(refusal(write("stray = 1\n" + std::string(kGood))), ": stray is not inside a table");
+}
+
+TEST_F(ConfigTest, AMissingKeyIsNamed) {
+  EXPECT_EQ(refusal(with("data_dir = \"data\"\n", "")), ": service.data_dir is missing");
+  EXPECT_EQ(refusal(with("rpc_url = \"http://127.0.0.1:8545\"\n", "")),
+            ": chain.rpc_url is missing");
+  EXPECT_EQ(refusal(with("keystore = \"key.json\"\n", "")), ": operator.keystore is missing");
+  EXPECT_EQ(refusal(with("name = \"Base\"", "name = \"\"")), ": model.name is missing");
+  EXPECT_EQ(refusal(with("simulator_dir = \"simulator\"\n", "")),
+            ": enclave.simulator_dir is missing");
+  EXPECT_EQ(refusal(with("nodes = [\"http://127.0.0.1:5678\", \"http://127.0.0.1:5679\"]\n", "")),
+            ": storage.nodes or storage.indexer is needed");
+}
+
+TEST_F(ConfigTest, AWrongTypeIsNamed) {
+  EXPECT_EQ(refusal(with("port = 8443", "port = \"8443\"")), ": service.port has the wrong type");
+  EXPECT_EQ(refusal(with("name = \"Base\"", "name = 7")), ": model.name has the wrong type");
+  EXPECT_EQ(refusal(with("\"http://127.0.0.1:5679\"]", "7]")),
+            ": storage.nodes must be a list of strings");
+  EXPECT_EQ(refusal(with("nodes = [\"http://127.0.0.1:5678\", \"http://127.0.0.1:5679\"]",
+                         "nodes = \"http://127.0.0.1:5678\"\nindexer = \"http://127.0.0.1:1\"")),
+            ": storage.nodes must be a list of strings");
+}
+
+TEST_F(ConfigTest, ANumberOutOfRangeIsNamedWithItsBounds) {
+  EXPECT_EQ(refusal(with("port = 8443", "port = 65536")),
+            ": service.port must be between 0 and 65535");
+  EXPECT_EQ(refusal(with("threads = 4", "threads = -1")),
+            ": model.threads must be between 0 and 1024");
+}
+
+TEST_F(ConfigTest, ABadAddressIsNamed) {
+  std::string error = refusal(with("00000000aa\"", "00000000\""));
+  EXPECT_TRUE(error.starts_with(": chain.coordinator is not an address: ")) << error;
+  error = refusal(with("00000000cc\"", "00000000zz\""));
+  EXPECT_TRUE(error.starts_with(": operator.payee is not an address: ")) << error;
+}
+
+TEST_F(ConfigTest, ABadProviderIsNamedWithTheGoodOnes) {
+  EXPECT_EQ(refusal(with("provider = \"simulator\"", "provider = \"trust-me\"")),
+            ": enclave.provider must be \"simulator\" or \"configfs-tsm\"");
+}
+
+TEST_F(ConfigTest, TextThatIsNotTomlIsShownWithItsLine) {
+  std::string error = refusal(with("port = 8443", "port = = 8443"));
+  EXPECT_TRUE(error.starts_with(":4: ")) << error;
+}
+
+TEST_F(ConfigTest, AMissingFileIsNamed) {
+  fs::path file = folder_.path() / "absent.toml";
+  std::string error = test::error_of([&] { read_config(file); });
+  EXPECT_TRUE(error.starts_with("io: ")) << error;
+  EXPECT_NE(error.find(file.string()), std::string::npos) << error;
+}
+
+}  // namespace
+}  // namespace ffe::aggregator
