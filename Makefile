@@ -6,6 +6,9 @@ SHELL := /bin/bash
 BUILD := build
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
+MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
+# A finished demonstration, for the comparison with PEFT: the newest one.
+DEMO ?= $(lastword $(sort $(wildcard $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/demo/*)))
 
 .PHONY: help setup setup-contracts setup-interop model build contracts test test-contracts fuzz-contracts demo bench \
         interop-lm lint tidy format fresh clean
@@ -51,7 +54,9 @@ bench: build model ## Run the benchmarks
 	@scripts/bench $(BUILD)
 
 interop-lm: build model ## Compare losses and logits with transformers + PEFT (installs them from PyPI)
-	@tests/interop/lm/run $(BUILD)
+	@cmake --build $(BUILD) -j $(JOBS) --target ffe_losses
+	@tests/interop/lm/run "$$(find $(BUILD) -name ffe_losses -type f -executable | head -1)" \
+	  "$(MODELS)/smollm2-135m-instruct-q4_1.gguf" "$(DEMO)/adapters/alice" "$(DEMO)/rows/evaluation-pool.jsonl"
 
 lint: setup contracts ## Check formatting and lint the contracts (warnings are errors in every build)
 	@scripts/lint

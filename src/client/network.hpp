@@ -28,7 +28,7 @@ struct Network {
   std::vector<H256> releases;
 };
 
-// A file as `ffe deploy` and `ffe devnet up` write it. Throws Error{kUsage} naming the member; a
+// A file as `ffe devnet up` writes it. Throws Error{kUsage} naming the member; a
 // development root beside another chain id is refused.
 Network read_network(const std::filesystem::path& file);
 void write_network(const std::filesystem::path& file, const Network& network);

@@ -1,4 +1,4 @@
-// What anyone can recompute from gate.json alone (`ffe report verify`).
+// What anyone can recompute from gate.json alone.
 #pragma once
 
 #include <vector>

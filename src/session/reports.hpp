@@ -126,7 +126,7 @@ struct TrainingReport {
 std::string to_text(const TrainingReport& report);  // canonical, "format":"ffe.report.v1"
 TrainingReport parse_training_report(std::string_view text);
 
-// One line of `ffe report verify`.
+// One check of what a report claims.
 struct ReportCheck {
   std::string name;
   bool passed = false;
