@@ -35,10 +35,6 @@ uint32_t loss_micro_nats(double nats) {
   return static_cast<uint32_t>(std::clamp<int64_t>(to_micro_nats(nats), 0, UINT32_MAX));
 }
 
-Json to_json(const std::vector<size_t>& values) {
-  return Json(values);
-}
-
 std::string model_card(const session::OpenedSession& s, const session::TrainingReport& report) {
   std::string card = "---\nlibrary_name: peft\ntags: [lora, ffe]\n---\n\n# FFE joint adapter\n\n";
   card += "A LoRA for " + report.base_model.name + ", trained inside an enclave on rows of " +
@@ -244,7 +240,7 @@ Job::GateRecord Job::gate(const Rows& rows) {
   Json j = {{"report", session::to_text(record.report)},
             {"aborted", record.aborted},
             {"rows", record.rows},
-            {"evaluation", to_json(record.evaluation_rows)}};
+            {"evaluation", record.evaluation_rows}};
   std::string text = j.dump();
   context_.journal.put_secret(scope_, "gate", as_bytes(text));
   return record;

@@ -188,7 +188,6 @@ class Registry {
   std::optional<Registration> registration(const H256& id) const;
   evm::Receipt register_enclave(evm::Sender& sender, ByteView quote, ByteView ext,
                                 const Address& payee, const crypto::Signature& signature);
-  evm::Receipt retire(evm::Sender& sender, const H256& id);
 
  private:
   evm::Contract contract_;
@@ -213,7 +212,6 @@ class Inft {
   // The key last published for the token's owner, checked against the hash on chain. Throws
   // Error{kKey} if the token moved without its key.
   Bytes sealed_key(const TokenView& token) const;
-  std::string token_uri(const evm::U256& token_id) const;
 
  private:
   evm::Contract contract_;

@@ -50,10 +50,6 @@ evm::Receipt Registry::register_enclave(evm::Sender& sender, ByteView quote, Byt
   return contract_.send(sender, "register", {quote, ext, payee, signature});
 }
 
-evm::Receipt Registry::retire(evm::Sender& sender, const H256& id) {
-  return contract_.send(sender, "retire", {id});
-}
-
 Inft::Inft(evm::RpcClient& rpc, const Address& address, uint64_t from_block)
     : contract_(rpc, address, inft_abi()), rpc_(&rpc), from_block_(from_block) {}
 
@@ -92,10 +88,6 @@ Bytes Inft::sealed_key(const TokenView& token) const {
       ErrorCode::kCorrupt,
       "token " + token.id.to_string() + ": the published key is not the one that the chain names",
       "the chain's endpoint hides logs: use another one");
-}
-
-std::string Inft::token_uri(const evm::U256& token_id) const {
-  return contract_.call("tokenURI", {token_id})[0].as_string();
 }
 
 }  // namespace ffe::session
