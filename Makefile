@@ -10,7 +10,7 @@ MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 # A finished demonstration, for the comparison with PEFT: the newest one.
 DEMO ?= $(lastword $(sort $(wildcard $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/demo/*)))
 
-.PHONY: help setup setup-contracts setup-interop model build contracts test test-contracts fuzz-contracts demo bench \
+.PHONY: help setup setup-contracts setup-interop model build contracts test test-contracts fuzz-contracts fuzz demo bench \
         interop-lm lint tidy format fresh clean
 
 help: ## What can be made
@@ -44,6 +44,10 @@ test-contracts: contracts ## Run the contracts' tests
 
 fuzz-contracts: contracts ## Fuzz the contracts for long
 	@npm --prefix contracts run --silent fuzz
+
+fuzz: contracts ## Fuzz every parser with libFuzzer (FUZZ_TIME seconds each, FUZZ="lm_gguf …" for some)
+	@scripts/setup-system fuzz
+	@scripts/fuzz $(FUZZ)
 
 demo: build model ## The whole story on this machine: four parties, one slashed, three own one model
 	@$(BUILD)/bin/ffe demo
