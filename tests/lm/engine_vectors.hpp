@@ -41,9 +41,15 @@ inline std::vector<std::filesystem::path> vector_cases() {
   return cases;
 }
 
+// The folder itself is a model, or holds one.
+inline std::filesystem::path model_of_case(const std::filesystem::path& folder) {
+  const std::filesystem::path gguf = folder / "model.gguf";
+  return std::filesystem::exists(gguf) ? gguf : folder;
+}
+
 struct VectorCase {
   explicit VectorCase(const std::filesystem::path& folder)
-      : model(ModelFile::open(folder)),
+      : model(ModelFile::open(model_of_case(folder))),
         json(parse_json(read_text_file(folder / "expected.json"), "expected.json")),
         bytes(read_file(folder / "expected.safetensors")),
         tensors(bytes, "expected.safetensors") {
