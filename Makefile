@@ -10,8 +10,8 @@ MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 # A finished demonstration, for the comparison with PEFT: the newest one.
 DEMO ?= $(lastword $(sort $(wildcard $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/demo/*)))
 
-.PHONY: help setup setup-contracts setup-interop model build contracts test test-contracts fuzz-contracts fuzz demo bench \
-        interop-lm lint tidy format fresh clean
+.PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk \
+        fuzz-contracts fuzz demo bench interop-lm lint tidy format fresh clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -36,11 +36,18 @@ build: setup contracts ## Build everything into build/ (executables in build/bin
 setup-interop: setup
 	@scripts/setup-npm tests/interop/storage
 
-test: build model setup-interop test-contracts ## Run all tests, the demonstration included
+setup-sdk: setup
+	@scripts/setup-npm sdk
+
+test: build model setup-interop test-contracts test-sdk ## Run all tests, the demonstration included
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) $(CTEST_ARGS)
 
 test-contracts: contracts ## Run the contracts' tests
 	@npm --prefix contracts run --silent test:ci
+
+test-sdk: build model setup-sdk ## Run the TypeScript package's tests
+	@npm --prefix sdk run --silent build
+	@npm --prefix sdk run --silent test
 
 fuzz-contracts: contracts ## Fuzz the contracts for long
 	@npm --prefix contracts run --silent fuzz
@@ -62,7 +69,7 @@ interop-lm: build model ## Compare losses and logits with transformers + PEFT (i
 	@tests/interop/lm/run "$$(find $(BUILD) -name ffe_losses -type f -executable | head -1)" \
 	  "$(MODELS)/smollm2-135m-instruct-q4_1.gguf" "$(DEMO)/adapters/alice" "$(DEMO)/rows/evaluation-pool.jsonl"
 
-lint: setup contracts ## Check formatting and lint the contracts (warnings are errors in every build)
+lint: setup contracts setup-sdk ## Check formatting and lint the contracts (warnings are errors in every build)
 	@scripts/lint
 
 tidy: build ## Run clang-tidy over all sources (long; unchanged files are not looked at again)
@@ -71,6 +78,7 @@ tidy: build ## Run clang-tidy over all sources (long; unchanged files are not lo
 format: ## Format all sources
 	@git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
 	@npm --prefix contracts run --silent format
+	@npm --prefix sdk run --silent format
 
 fresh: ## Prove the README: its two commands in a fresh Debian 12 root (needs root and mmdebstrap)
 	@scripts/fresh
