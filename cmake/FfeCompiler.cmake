@@ -11,6 +11,9 @@ if(FFE_SANITIZE)
 endif()
 find_program(FFE_CCACHE ccache)
 if(FFE_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${FFE_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${FFE_CCACHE})
+  # Paths below the checkout do not count: a second checkout compiles nothing again.
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      ${FFE_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()

@@ -17,6 +17,16 @@ function(ffe_room NAME)
   endforeach()
 endfunction()
 
+# ffe_test_options(TARGET)
+#   Test code is compiled for the compiler's sake: what it tests is optimised, it is not. Tests run in
+#   the source folder, so that their object files do not depend on where that is (ccache).
+function(ffe_test_options TARGET)
+  target_include_directories(${TARGET} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+  target_link_libraries(${TARGET} PRIVATE ffe_compiler)
+  target_compile_definitions(${TARGET} PRIVATE FFE_SOURCE_DIR=".")
+  target_compile_options(${TARGET} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1;-g1>)
+endfunction()
+
 # ffe_test(NAME [PREFIX prefix] [SOURCES file...] [USES room...] [LIBS library...])
 #   A GoogleTest executable test_NAME; its CTest names begin with "PREFIX." (default: NAME).
 #   Without SOURCES it takes every *_test.cpp of this folder.
@@ -32,14 +42,13 @@ function(ffe_test NAME)
     return()
   endif()
   add_executable(test_${NAME} ${T_SOURCES})
-  target_include_directories(test_${NAME} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  target_link_libraries(test_${NAME} PRIVATE ffe_compiler GTest::gtest_main ${T_LIBS})
+  ffe_test_options(test_${NAME})
+  target_link_libraries(test_${NAME} PRIVATE GTest::gtest_main ${T_LIBS})
   foreach(room ${T_USES})
     target_link_libraries(test_${NAME} PRIVATE ffe::${room})
   endforeach()
-  target_compile_definitions(test_${NAME} PRIVATE FFE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   gtest_discover_tests(test_${NAME} TEST_PREFIX "${T_PREFIX}." DISCOVERY_MODE PRE_TEST
-                       PROPERTIES TIMEOUT 300)
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 300)
 endfunction()
 
 # ffe_embed(TARGET NAMESPACE variable=file ...)
