@@ -61,7 +61,7 @@ void OnchainCollateral::ensure(evm::Sender& sender, const tee::Quote& quote,
     contract_.send(sender, "addPck", {pck.der(), key_id(intermediate)});
   }
   H256 ak = crypto::keccak256(quote.attestation_key.bytes);
-  if (contract_.call("attestationKey", {ak})["pck"].as_h256().is_zero()) {
+  if (contract_.call("attestationKey", {ak})["pckId"].as_h256() != key_id(pck)) {
     Bytes proof = concat(
         {quote.attestation_key.bytes, quote.qe.raw, quote.qe_signature.bytes, quote.qe_auth});
     contract_.send(sender, "addAttestationKey", {proof, key_id(pck)});

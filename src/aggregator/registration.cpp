@@ -20,12 +20,28 @@ Registration Registrar::attest() {
   Registration out;
   out.ext = tee::enclave_ext(enclave_.domain().chain_id, registry_.address(), enclave_.signer(),
                              H256{}, block.number, block.hash);
+  out.block_number = block.number;
   tee::Evidence evidence = provider_.quote(tee::report_data(enclave_.signer(), out.ext));
   out.quote = std::move(evidence.quote);
   out.simulated = evidence.simulated;
   out.code_hash = tee::workload_id(tee::parse_quote(out.quote));
   out.enclave_id = tee::enclave_id(enclave_.signer(), out.code_hash);
   return out;
+}
+
+// The cheap way, while nothing but time has changed since the enclave registered: the quote goes
+// without its certificates, which the chain has. False: register again, in full.
+bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& record) {
+  if (record.status == session::EnclaveStatus::kUnknown || record.payee != payee_) return false;
+  constexpr size_t kLengthSignatureKey = 4 + 64 + 64;
+  size_t size = tee::parse_quote(fresh.quote).signed_region.size() + kLengthSignatureKey;
+  try {
+    registry_.renew(sender_, ByteView(fresh.quote).first(size), H256{}, fresh.block_number);
+    return true;
+  } catch (const evm::RevertError& e) {
+    log::info("cannot renew, registering again: {}", e.what());
+    return false;
+  }
 }
 
 Registration Registrar::ensure(uint64_t margin_seconds) {
@@ -46,9 +62,11 @@ Registration Registrar::ensure(uint64_t margin_seconds) {
       .ensure(sender_, tee::parse_quote(fresh.quote), provider_.collateral());
   // The collateral may have taken more blocks than a nonce lives, or the chain may be young.
   fresh = attest();
-  crypto::Signature signature =
-      enclave_.key().sign(tee::register_digest(fresh.ext, payee_, fresh.quote));
-  registry_.register_enclave(sender_, fresh.quote, fresh.ext, payee_, signature);
+  if (!renew(fresh, record)) {
+    crypto::Signature signature =
+        enclave_.key().sign(tee::register_digest(fresh.ext, payee_, fresh.quote));
+    registry_.register_enclave(sender_, fresh.quote, fresh.ext, payee_, signature);
+  }
   fresh.valid_until = registry_.enclave(fresh.enclave_id).valid_until;
   current_ = fresh;
   return current_;

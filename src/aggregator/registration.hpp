@@ -13,6 +13,7 @@ struct Registration {
   Bytes quote;
   Bytes ext;
   uint64_t valid_until = 0;
+  uint64_t block_number = 0;  // that ext names
   bool simulated = false;
 };
 
@@ -28,6 +29,7 @@ class Registrar {
 
  private:
   Registration attest();
+  bool renew(const Registration& fresh, const session::EnclaveRecord& record);
 
   Enclave& enclave_;
   tee::EvidenceProvider& provider_;

@@ -178,8 +178,8 @@ class Registry {
   bool development() const;
   Address dcap_verifier() const;
   EnclaveRecord enclave(const H256& id) const;
-  // The quote and its ext as they were registered last: calldata is public, so nobody has to ask
-  // the enclave's operator for them. Nothing if the enclave never registered.
+  // The quote and its ext of the latest `register` (a renewal shows the same platform): calldata is
+  // public, so nobody has to ask the enclave's operator for them. Nothing if it never registered.
   struct Registration {
     Bytes quote;
     Bytes ext;
@@ -188,6 +188,9 @@ class Registry {
   std::optional<Registration> registration(const H256& id) const;
   evm::Receipt register_enclave(evm::Sender& sender, ByteView quote, ByteView ext,
                                 const Address& payee, const crypto::Signature& signature);
+  // Only while enclave, payee and platform are what was registered; reverts otherwise.
+  evm::Receipt renew(evm::Sender& sender, ByteView quote, const H256& app_hash,
+                     uint64_t block_number);
 
  private:
   evm::Contract contract_;

@@ -50,6 +50,11 @@ evm::Receipt Registry::register_enclave(evm::Sender& sender, ByteView quote, Byt
   return contract_.send(sender, "register", {quote, ext, payee, signature});
 }
 
+evm::Receipt Registry::renew(evm::Sender& sender, ByteView quote, const H256& app_hash,
+                             uint64_t block_number) {
+  return contract_.send(sender, "renew", {quote, app_hash, evm::U256(block_number)});
+}
+
 Inft::Inft(evm::RpcClient& rpc, const Address& address, uint64_t from_block)
     : contract_(rpc, address, inft_abi()), rpc_(&rpc), from_block_(from_block) {}
 

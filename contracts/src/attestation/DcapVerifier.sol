@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import {IDcapVerifier, TcbStatus, VerifiedQuote} from "../interfaces/IDcapVerifier.sol";
+import {IDcapVerifier, PlatformTcb, TcbStatus, VerifiedQuote} from "../interfaces/IDcapVerifier.sol";
 import {DcapParser, SgxFields} from "./DcapParser.sol";
 import {P256Verify} from "./P256Verify.sol";
 import {QeIdentity, TcbInfo} from "./TcbDocument.sol";
@@ -12,8 +12,10 @@ import {Certificate, RevocationList} from "./X509.sol";
 /// @title DcapVerifier
 /// @notice Intel DCAP for TDX quotes of versions 4 and 5. Immutable and without an owner: what it knows, Intel's root
 ///         signed. The floor: TCB UpToDate or SWHardeningNeeded, TDX module and quoting enclave UpToDate.
-/// @dev What every quote reads lies in as few words as possible: `Standing`, the last word of `Pck`, `TcbState`, the
-///      first word of `QeState`.
+/// @dev A quote's verdict rests on its attestation key and TEE_TCB_SVN, and on certificates, lists and documents. It is
+///      kept in the key's own word with the generation it was reached in and the time until which all of them are
+///      current. Whatever could turn a kept verdict for the worse moves the generation on; what only extends dates does
+///      not. So a known machine's quote reads two words.
 contract DcapVerifier is IDcapVerifier {
     struct AuthorityKey {
         bytes32 x;
@@ -45,9 +47,10 @@ contract DcapVerifier is IDcapVerifier {
         bytes2 pceId;
     }
 
-    struct AttestationKey {
-        bytes32 pck;
-        uint16 qeSvn;
+    struct Times {
+        uint32 generation; // begins with 1
+        bool native; // the P-256 precompile passed its test
+        uint32 pcks; // how many are known
     }
 
     struct TcbState {
@@ -55,6 +58,7 @@ contract DcapVerifier is IDcapVerifier {
         uint48 nextUpdate;
         uint32 evaluationNumber;
         uint16 epoch; // counts only if it is the QE identity's
+        uint48 issueDate;
     }
 
     struct QeState {
@@ -87,8 +91,12 @@ contract DcapVerifier is IDcapVerifier {
     mapping(bytes32 id => Standing) private _standing;
     mapping(bytes32 issuer => mapping(uint256 serial => bool)) public revoked; // issuer 0: the root
     mapping(bytes32 issuer => mapping(uint256 serial => bytes32 id)) private _idOf;
-    mapping(bytes32 id => Pck) public pck;
-    mapping(bytes32 id => AttestationKey) public attestationKey;
+    Times private _times;
+    mapping(bytes32 id => uint32) private _pckNumber; // from 1
+    mapping(uint32 number => Pck) private _pcks;
+    /// @dev PlatformTcb, with generation(4) ‖ until(5) ‖ TcbStatus(1) of the last verdict in place of its zeros. A
+    ///      platform of zeros: unknown key; a generation of 0: no verdict.
+    mapping(bytes32 id => bytes32) private _keys;
     mapping(bytes6 fmspc => TcbState) private _tcb;
     QeState public qeState;
 
@@ -102,6 +110,13 @@ contract DcapVerifier is IDcapVerifier {
         rootX = x;
         rootY = y;
         rootSubject = subject;
+        _times = Times(1, P256Verify.precompileWorks(), 0);
+    }
+
+    /// @inheritdoc IDcapVerifier
+    function testPrecompile() external returns (bool works) {
+        works = P256Verify.precompileWorks();
+        _times.native = works;
     }
 
     // ----------------------------------------------------------------------------------------- what is known
@@ -129,8 +144,29 @@ contract DcapVerifier is IDcapVerifier {
         returns (uint64 issueDate, uint64 nextUpdate, uint32 evaluationNumber, bytes2 pceId)
     {
         TcbState memory t = _tcbOf(fmspc);
-        (issueDate, pceId) = TcbLevels.head(t.levels);
-        return (issueDate, t.nextUpdate, t.evaluationNumber, pceId);
+        return (t.issueDate, t.nextUpdate, t.evaluationNumber, TcbLevels.pceId(t.levels));
+    }
+
+    /// @notice The PCK certificate of this key; zeros if it is unknown.
+    function pck(bytes32 id)
+        external
+        view
+        returns (bytes32 x, bytes32 y, bytes32 issuer, bytes32 platform, uint64 notAfter, bool isRevoked)
+    {
+        Pck storage p = _pcks[_pckNumber[id]];
+        return (p.x, p.y, p.issuer, p.platformId, p.notAfter, p.revoked);
+    }
+
+    /// @notice The PCK certificate, and the SVN of the quoting enclave, that vouch for an attestation key; or zeros.
+    function attestationKey(bytes32 id) external view returns (bytes32 pckId, uint16 qeSvn) {
+        PlatformTcb platform = PlatformTcb.wrap(_keys[id]);
+        Pck storage p = _pckOf(platform);
+        if (p.notAfter != 0) (pckId, qeSvn) = (_keyId(p.x, p.y), _qeSvn(platform));
+    }
+
+    /// @inheritdoc IDcapVerifier
+    function platformId(PlatformTcb platform) external view returns (bytes32) {
+        return _pckOf(platform).platformId;
     }
 
     // ----------------------------------------------------------------------------------------- certificates
@@ -142,7 +178,7 @@ contract DcapVerifier is IDcapVerifier {
         _checkCertificate(cert, 0, rootX, rootY);
         // An authority signs certificates and lists; the other kind that the root issues signs TCB documents.
         if (cert.isCa ? cert.keyUsage & 0x06 != 0x06 : cert.keyUsage & 0x80 == 0) revert WrongKeyUsage();
-        id = keccak256(abi.encode(cert.x, cert.y));
+        id = _keyId(cert.x, cert.y);
         Standing storage s = _standing[id];
         _checkSuccessor(cert, s.notAfter, s.revoked, _authorityKey[id].serial);
         _authorityKey[id] = AuthorityKey(cert.x, cert.y, cert.subjectHash, cert.serial);
@@ -162,9 +198,10 @@ contract DcapVerifier is IDcapVerifier {
             (x, y, subject) = (key.x, key.y, key.subject);
         }
         if (list.issuerHash != subject) revert WrongIssuer();
-        if (!P256Verify.isValid(list.tbsHash, list.r, list.s, x, y)) revert BadSignature();
+        _checkSignature(list.tbsHash, list.r, list.s, x, y);
         _checkTime(list.thisUpdate, list.nextUpdate);
         if (list.thisUpdate < s.thisUpdate) revert OlderThanKnown();
+        if (list.nextUpdate < s.nextUpdate) ++_times.generation;
         (s.thisUpdate, s.nextUpdate) = (uint48(list.thisUpdate), uint48(list.nextUpdate));
         for (uint256 i; i < serials.length; ++i) {
             _revoke(issuer, serials[i]);
@@ -177,11 +214,14 @@ contract DcapVerifier is IDcapVerifier {
         if (revoked[issuer][serial]) return;
         revoked[issuer][serial] = true;
         bytes32 id = _idOf[issuer][serial];
-        if (id != 0 && issuer != 0) {
-            pck[id].revoked = true;
-        } else if (id != 0) {
-            _standing[id].revoked = true;
-            if (!_standing[id].signsCertificates) _forgetDocuments();
+        if (id != 0) {
+            ++_times.generation;
+            if (issuer != 0) {
+                _pcks[_pckNumber[id]].revoked = true;
+            } else {
+                _standing[id].revoked = true;
+                if (!_standing[id].signsCertificates) _forgetDocuments();
+            }
         }
         emit SerialRevoked(issuer, serial);
     }
@@ -203,14 +243,22 @@ contract DcapVerifier is IDcapVerifier {
         _checkAuthority(issuer);
         _checkCertificate(cert, issuer, a.x, a.y);
         if (cert.isCa || cert.keyUsage & 0x80 == 0) revert WrongKeyUsage();
-        id = keccak256(abi.encode(cert.x, cert.y));
-        _checkSuccessor(cert, pck[id].notAfter, pck[id].revoked, pck[id].serial);
-        bytes32 platformId = keccak256(abi.encodePacked(sgx.ppid, sgx.fmspc));
-        pck[id] = Pck(
+        id = _keyId(cert.x, cert.y);
+        uint32 number = _pckNumber[id];
+        if (number == 0) {
+            number = ++_times.pcks;
+            _pckNumber[id] = number;
+        } else {
+            ++_times.generation; // what it says of the machine may have changed
+        }
+        Pck storage known = _pcks[number];
+        _checkSuccessor(cert, known.notAfter, known.revoked, known.serial);
+        bytes32 machine = keccak256(abi.encodePacked(sgx.ppid, sgx.fmspc));
+        _pcks[number] = Pck(
             cert.x,
             cert.y,
             cert.serial,
-            platformId,
+            machine,
             issuer,
             uint40(cert.notAfter),
             false,
@@ -220,13 +268,13 @@ contract DcapVerifier is IDcapVerifier {
             sgx.pceId
         );
         _idOf[issuer][cert.serial] = id;
-        emit PckAdded(id, issuer, platformId, sgx.fmspc);
+        emit PckAdded(id, issuer, machine, sgx.fmspc);
     }
 
     function _checkCertificate(Certificate memory cert, bytes32 issuer, bytes32 x, bytes32 y) private view {
         _checkTime(cert.notBefore, cert.notAfter);
         if (revoked[issuer][cert.serial]) revert CertificateRevoked(cert.serial);
-        if (!P256Verify.isValid(cert.tbsHash, cert.r, cert.s, x, y)) revert BadSignature();
+        _checkSignature(cert.tbsHash, cert.r, cert.s, x, y);
     }
 
     /// @dev A key that is known already may get a newer certificate, not an older one; once revoked it stays so.
@@ -249,6 +297,18 @@ contract DcapVerifier is IDcapVerifier {
         _checkTime(0, nextUpdate);
     }
 
+    function _checkSignature(bytes32 hash, bytes32 r, bytes32 s, bytes32 x, bytes32 y) private view {
+        if (!P256Verify.isValid(_times.native, hash, r, s, x, y)) revert BadSignature();
+    }
+
+    function _keyId(bytes32 x, bytes32 y) private pure returns (bytes32 id) {
+        assembly ("memory-safe") {
+            mstore(0x00, x)
+            mstore(0x20, y)
+            id := keccak256(0x00, 0x40)
+        }
+    }
+
     function _checkTime(uint64 from, uint64 until) private view {
         if (block.timestamp < from || block.timestamp > until) revert NotValidNow(from, until);
     }
@@ -261,10 +321,16 @@ contract DcapVerifier is IDcapVerifier {
         TcbInfo memory info = _parser.tcbInfo(json);
         _checkTime(info.issueDate, info.nextUpdate);
         TcbState memory known = _tcbOf(info.fmspc);
-        (uint64 issueDate,) = TcbLevels.head(known.levels);
-        if (info.evaluationNumber < known.evaluationNumber || info.issueDate < issueDate) revert OlderThanKnown();
+        if (info.evaluationNumber < known.evaluationNumber || info.issueDate < known.issueDate) {
+            revert OlderThanKnown();
+        }
+        // Intel issues the same levels again and again, with later dates.
+        address levels = TcbLevels.store(info, known.levels);
+        if (known.nextUpdate != 0 && (levels != known.levels || info.nextUpdate < known.nextUpdate)) {
+            ++_times.generation;
+        }
         _tcb[info.fmspc] =
-            TcbState(TcbLevels.store(info), uint48(info.nextUpdate), info.evaluationNumber, qeState.epoch);
+            TcbState(levels, uint48(info.nextUpdate), info.evaluationNumber, qeState.epoch, uint48(info.issueDate));
         emit TcbInfoUpdated(info.fmspc, info.evaluationNumber, info.nextUpdate);
     }
 
@@ -276,6 +342,7 @@ contract DcapVerifier is IDcapVerifier {
         if (qe.evaluationNumber < qeState.evaluationNumber || qe.issueDate < qeState.issueDate) {
             revert OlderThanKnown();
         }
+        if (qe.acceptedFrom > qeState.acceptedFrom || qe.nextUpdate < qeState.nextUpdate) ++_times.generation;
         qeState = QeState(
             uint48(qe.issueDate),
             uint48(qe.nextUpdate),
@@ -296,9 +363,7 @@ contract DcapVerifier is IDcapVerifier {
         if (_checkAuthority(signer).signsCertificates) revert WrongKeyUsage();
         if (signature.length != 64) revert BadSignature();
         AuthorityKey storage a = _authorityKey[signer];
-        if (!P256Verify.isValid(sha256(json), bytes32(signature[:32]), bytes32(signature[32:]), a.x, a.y)) {
-            revert BadSignature();
-        }
+        _checkSignature(sha256(json), bytes32(signature[:32]), bytes32(signature[32:]), a.x, a.y);
     }
 
     function _tcbOf(bytes6 fmspc) private view returns (TcbState memory t) {
@@ -311,19 +376,19 @@ contract DcapVerifier is IDcapVerifier {
     /// @inheritdoc IDcapVerifier
     function addAttestationKey(bytes calldata proof, bytes32 pckId) external returns (bytes32 id) {
         if (proof.length < 512 || proof.length > 1024) revert BadQeReport("length");
-        Pck storage p = pck[pckId];
-        _checkPck(pckId, p);
+        uint32 number = _pckNumber[pckId];
+        if (number == 0) revert UnknownId(pckId);
+        Pck storage p = _pcks[number];
+        _checkPck(p);
         bytes calldata qe = proof[64:448];
-        if (!P256Verify.isValid(sha256(qe), bytes32(proof[448:480]), bytes32(proof[480:512]), p.x, p.y)) {
-            revert BadSignature();
-        }
+        _checkSignature(sha256(qe), bytes32(proof[448:480]), bytes32(proof[480:512]), p.x, p.y);
         if (bytes32(qe[320:352]) != sha256(abi.encodePacked(proof[:64], proof[512:]))) revert BadQeReport("key");
         if (bytes32(qe[352:384]) != 0) revert BadQeReport("report data");
         uint16 svn = _checkQe(qe);
         id = keccak256(proof[:64]);
-        AttestationKey storage known = attestationKey[id];
-        if (known.pck == pckId && svn < known.qeSvn) revert OlderThanKnown();
-        attestationKey[id] = AttestationKey(pckId, svn);
+        PlatformTcb known = PlatformTcb.wrap(_keys[id]);
+        if (_number(known) == number && svn < _qeSvn(known)) revert OlderThanKnown();
+        _keys[id] = bytes32(bytes4(number)) | bytes32(bytes2(svn)) >> 32;
         emit AttestationKeyAdded(id, pckId);
     }
 
@@ -341,53 +406,106 @@ contract DcapVerifier is IDcapVerifier {
         if (svn < s.acceptedFrom) revert BadQeReport("svn");
     }
 
-    function _checkPck(bytes32 id, Pck storage p) private view {
-        if (p.notAfter == 0) revert UnknownId(id);
+    /// @return until The time until which certificates and lists are current.
+    function _checkPck(Pck storage p) private view returns (uint64 until) {
         if (p.revoked) revert CertificateRevoked(p.serial);
-        _checkTime(0, p.notAfter);
+        until = p.notAfter;
+        _checkTime(0, until);
         bytes32 issuer = p.issuer;
-        _checkList(issuer, _checkAuthority(issuer).nextUpdate);
+        Standing memory s = _checkAuthority(issuer);
+        _checkList(issuer, s.nextUpdate);
+        until = _earlier(_earlier(until, s.notAfter), _earlier(s.nextUpdate, _standing[0].nextUpdate));
+    }
+
+    function _earlier(uint64 a, uint64 b) private pure returns (uint64) {
+        return a < b ? a : b;
     }
 
     // -------------------------------------------------------------------------------------------------- quotes
 
     /// @inheritdoc IDcapVerifier
     function verifyQuote(bytes calldata quote) external view returns (VerifiedQuote memory out) {
-        (uint256 bodyAt, uint256 regionEnd) = TdQuote.layout(quote);
-        bytes calldata signed = quote[regionEnd + 4:];
-        bytes32 keyId = keccak256(signed[64:128]);
-        out.pck = attestationKey[keyId].pck;
-        if (out.pck == 0) revert UnknownId(keyId);
-        out.qeSvn = attestationKey[keyId].qeSvn;
-        Pck storage p = pck[out.pck];
-        _checkPck(out.pck, p);
-        out.quoteHash = sha256(quote[:regionEnd]);
-        if (!P256Verify.isValid(
-                out.quoteHash,
-                bytes32(signed[:32]),
-                bytes32(signed[32:64]),
-                bytes32(signed[64:96]),
-                bytes32(signed[96:128])
-            )) revert BadSignature();
-
-        bytes calldata body = quote[bodyAt:regionEnd];
-        TdQuote.checkBody(body);
-        out.teeTcbSvn = bytes16(body[:16]);
-        uint64 until;
-        (out.status, until) = _status(p, out.qeSvn, out.teeTcbSvn);
-        if (until == 0) revert TcbInfoMissing(p.fmspc);
-        if (!_accepted(out.status)) revert TcbNotAccepted(out.status);
-        _checkTime(0, until);
-        out.platformId = p.platformId;
-        out.codeHash = TdQuote.workloadId(body);
-        (out.reportData[0], out.reportData[1]) = TdQuote.reportData(body);
+        (out,,) = _verify(quote);
     }
 
     /// @inheritdoc IDcapVerifier
-    function stillAccepted(bytes32 pckId, uint16 qeSvn, bytes16 teeTcbSvn) external view returns (bool) {
-        Pck storage p = pck[pckId];
+    function verifyAndCache(bytes calldata quote) external returns (VerifiedQuote memory out) {
+        bytes32 keyId;
+        uint64 until;
+        (out, keyId, until) = _verify(quote);
+        if (until == 0) return out; // kept already
+        uint256 verdict = uint256(_times.generation) << 48 | uint256(until) << 8 | uint256(out.status);
+        _keys[keyId] = PlatformTcb.unwrap(out.platform) | bytes32(verdict);
+    }
+
+    /// @return out What the quote proves.
+    /// @return keyId Its attestation key.
+    /// @return until Until when the verdict holds in this generation; 0 if it is the one that is kept.
+    function _verify(bytes calldata quote)
+        private
+        view
+        returns (VerifiedQuote memory out, bytes32 keyId, uint64 until)
+    {
+        (uint256 bodyAt, uint256 regionEnd) = TdQuote.layout(quote);
+        bytes32 x = TdQuote.word(quote, regionEnd, 68);
+        bytes32 y = TdQuote.word(quote, regionEnd, 100);
+        keyId = _keyId(x, y);
+        bytes32 kept = _keys[keyId];
+        if (kept == 0) revert UnknownId(keyId);
+        Times memory times = _times;
+        bytes32 platform = kept >> 80 << 80;
+        bytes16 svn = bytes16(TdQuote.word(quote, bodyAt, 0));
+        if (
+            uint32(uint256(kept) >> 48) == times.generation && block.timestamp <= uint40(uint256(kept) >> 8)
+                && svn == _teeTcbSvn(PlatformTcb.wrap(kept))
+        ) {
+            out.status = TcbStatus(uint8(uint256(kept)));
+        } else {
+            platform = platform >> 208 << 208 | bytes32(svn) >> 48;
+            (out.status, until) = _judge(PlatformTcb.wrap(platform));
+        }
+        out.platform = PlatformTcb.wrap(platform);
+        out.quoteHash = sha256(quote[:regionEnd]);
+        bytes32 r = TdQuote.word(quote, regionEnd, 4);
+        bytes32 s = TdQuote.word(quote, regionEnd, 36);
+        if (!P256Verify.isValid(times.native, out.quoteHash, r, s, x, y)) revert BadSignature();
+        TdQuote.checkBody(quote, bodyAt, regionEnd);
+        out.codeHash = TdQuote.workloadId(quote, bodyAt);
+        (out.reportData0, out.reportData1) = TdQuote.reportData(quote, bodyAt);
+    }
+
+    /// @dev The platform is accepted now, or this reverts.
+    function _judge(PlatformTcb platform) private view returns (TcbStatus status, uint64 until) {
+        Pck storage p = _pckOf(platform);
+        uint64 certified = _checkPck(p);
+        (status, until) = _status(p, platform);
+        if (until == 0) revert TcbInfoMissing(p.fmspc);
+        if (!_accepted(status)) revert TcbNotAccepted(status);
+        _checkTime(0, until);
+        until = _earlier(until, certified);
+    }
+
+    function _number(PlatformTcb platform) private pure returns (uint32) {
+        return uint32(bytes4(PlatformTcb.unwrap(platform)));
+    }
+
+    function _qeSvn(PlatformTcb platform) private pure returns (uint16) {
+        return uint16(bytes2(PlatformTcb.unwrap(platform) << 32));
+    }
+
+    function _teeTcbSvn(PlatformTcb platform) private pure returns (bytes16) {
+        return bytes16(PlatformTcb.unwrap(platform) << 48);
+    }
+
+    function _pckOf(PlatformTcb platform) private view returns (Pck storage) {
+        return _pcks[_number(platform)];
+    }
+
+    /// @inheritdoc IDcapVerifier
+    function stillAccepted(PlatformTcb platform) external view returns (bool) {
+        Pck storage p = _pckOf(platform);
         if (p.notAfter == 0 || p.revoked || _standing[p.issuer].revoked) return false;
-        (TcbStatus status, uint64 until) = _status(p, qeSvn, teeTcbSvn);
+        (TcbStatus status, uint64 until) = _status(p, platform);
         return until == 0 || _accepted(status);
     }
 
@@ -395,16 +513,16 @@ contract DcapVerifier is IDcapVerifier {
         return status == TcbStatus.UpToDate || status == TcbStatus.SWHardeningNeeded;
     }
 
-    /// @dev The TCB status of a platform with this quoting enclave and these SVNs of a TD, and until when the documents
-    ///      say so: 0 if there are none.
-    function _status(Pck storage p, uint16 qeSvn, bytes16 svn) private view returns (TcbStatus, uint64 until) {
+    /// @dev The TCB status of a platform, whose PCK certificate is `p`, and until when the documents say so: 0 if there
+    ///      are none.
+    function _status(Pck storage p, PlatformTcb platform) private view returns (TcbStatus, uint64 until) {
         (uint64 qeUntil, uint256 acceptedFrom, uint16 epoch) = (qeState.nextUpdate, qeState.acceptedFrom, qeState.epoch);
         TcbState storage t = _tcb[p.fmspc];
         until = t.nextUpdate;
         if (t.epoch != epoch || qeUntil == 0 || until == 0) return (TcbStatus.None, 0);
-        if (qeUntil < until) until = qeUntil;
-        if (qeSvn < acceptedFrom) return (TcbStatus.OutOfDate, until);
-        return (TcbLevels.status(t.levels, p.components, p.pceSvn, p.pceId, svn), until);
+        until = _earlier(until, qeUntil);
+        if (_qeSvn(platform) < acceptedFrom) return (TcbStatus.OutOfDate, until);
+        return (TcbLevels.status(t.levels, p.components, p.pceSvn, p.pceId, _teeTcbSvn(platform)), until);
     }
 
     function _le16(bytes calldata d, uint256 at) private pure returns (uint16) {

@@ -2,27 +2,29 @@
 pragma solidity ^0.8.28;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {IDcapVerifier, VerifiedQuote} from "../interfaces/IDcapVerifier.sol";
+import {IDcapVerifier, PlatformTcb, VerifiedQuote} from "../interfaces/IDcapVerifier.sol";
 import {Enclave, EnclaveStatus, IEnclaveRegistry} from "../interfaces/IEnclaveRegistry.sol";
 
 /// @title EnclaveRegistry
 /// @notice Binds an enclave's signing address to the code that a TDX quote, verified here, measured.
 contract EnclaveRegistry is IEnclaveRegistry {
-    /// @dev A renewal on the same machine writes the second word only.
     struct Record {
+        // All that a renewal reads and writes. PlatformTcb, with validUntil(4) ‖ nonceBlock(4) ‖ TcbStatus(1) ‖ State(1) in
+        // place of its zeros. Seconds fit until 2106, and blocks as long. `nonceBlock`: of the latest quote.
+        bytes32 word;
+        address payee;
         address signer;
         uint48 registeredAt;
         uint48 revokedAt;
-        address payee;
-        uint48 validUntil;
-        uint48 nonceBlock; // of the latest quote
-        bytes32 pck;
-        bytes16 teeTcbSvn;
-        uint16 qeSvn;
-        uint8 tcbStatus;
-        bool retired;
         bytes32 codeHash;
         bytes32 platformId;
+    }
+
+    enum State {
+        None,
+        Registered,
+        Retired,
+        Revoked
     }
 
     error BadPeriod(uint64 period);
@@ -32,6 +34,8 @@ contract EnclaveRegistry is IEnclaveRegistry {
     error ReportDataMismatch();
     error BadSignature();
     error ZeroPayee();
+    error PlatformChanged(bytes32 enclaveId);
+    error TooLate();
     error EnclaveEnded(bytes32 enclaveId);
     error UnknownEnclave(bytes32 enclaveId);
     error NotSignerOrPayee(address caller);
@@ -61,45 +65,91 @@ contract EnclaveRegistry is IEnclaveRegistry {
         returns (bytes32 enclaveId)
     {
         if (payee == address(0)) revert ZeroPayee();
-        VerifiedQuote memory q = verifier.verifyQuote(quote);
-        (address signer, uint48 nonceBlock) = _checkExt(ext);
+        VerifiedQuote memory q = verifier.verifyAndCache(quote);
+        (address signer, uint256 nonceBlock) = _checkExt(ext);
         bytes32 extHash = keccak256(ext);
-        if (
-            q.reportData[0] != bytes32(bytes20(signer)) | extHash >> 160
-                || q.reportData[1] != bytes32(uint256(extHash) << 96)
-        ) revert ReportDataMismatch();
+        _checkReportData(q, signer, extHash);
         bytes32 digest = keccak256(abi.encode(REGISTER_TAG, extHash, payee, keccak256(quote)));
         (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecover(digest, signature);
         if (problem != ECDSA.RecoverError.NoError || recovered != signer) revert BadSignature();
 
-        enclaveId = keccak256(abi.encode(signer, q.codeHash));
-        Record storage r = _records[enclaveId];
-        if (r.retired || r.revokedAt != 0) revert EnclaveEnded(enclaveId);
-        if (r.registeredAt == 0) {
-            (r.signer, r.registeredAt, r.codeHash) = (signer, uint48(block.timestamp), q.codeHash);
-        } else if (nonceBlock <= r.nonceBlock) {
-            // A quote fixes signer, code and nonce: used again, it comes to the same record with the same block.
-            revert QuoteUsed(q.quoteHash);
-        }
-        uint48 validUntil = uint48(block.timestamp + period);
-        (r.payee, r.validUntil, r.nonceBlock) = (payee, validUntil, nonceBlock);
-        _setPlatform(r, q);
+        Record storage r;
+        bytes32 word;
+        (enclaveId, r, word) = _recordOf(signer, q, nonceBlock);
+        if (word == 0) (r.signer, r.registeredAt, r.codeHash) = (signer, uint48(block.timestamp), q.codeHash);
+        if (r.payee != payee) r.payee = payee;
+        if (_platform(word) != q.platform) r.platformId = verifier.platformId(q.platform);
+        uint64 validUntil = _extend(r, q, nonceBlock);
         emit EnclaveRegistered(
-            enclaveId, signer, payee, q.codeHash, q.platformId, uint8(q.status), validUntil, true, development
+            enclaveId, signer, payee, q.codeHash, r.platformId, uint8(q.status), validUntil, true, development
         );
     }
 
-    function _setPlatform(Record storage r, VerifiedQuote memory q) private {
-        if (r.pck != q.pck) (r.pck, r.platformId) = (q.pck, q.platformId);
-        (r.teeTcbSvn, r.qeSvn, r.tcbStatus) = (q.teeTcbSvn, q.qeSvn, uint8(q.status));
+    /// @inheritdoc IEnclaveRegistry
+    function renew(bytes calldata quote, bytes32 appHash, uint256 blockNumber) external returns (bytes32 enclaveId) {
+        VerifiedQuote memory q = verifier.verifyAndCache(quote);
+        address signer = address(bytes20(q.reportData0));
+        bytes32 nonce = _nonce(blockNumber);
+        _checkReportData(
+            q,
+            signer,
+            keccak256(abi.encode(ENCLAVE_TAG, block.chainid, address(this), signer, appHash, blockNumber, nonce))
+        );
+        Record storage r;
+        bytes32 word;
+        (enclaveId, r, word) = _recordOf(signer, q, blockNumber);
+        if (word == 0) revert UnknownEnclave(enclaveId);
+        if (_platform(word) != q.platform) revert PlatformChanged(enclaveId);
+        emit EnclaveRenewed(enclaveId, _extend(r, q, blockNumber), development);
+    }
+
+    /// @dev reportData = signer ‖ keccak256(ext) ‖ zeros: the quote is the signer's.
+    function _checkReportData(VerifiedQuote memory q, address signer, bytes32 extHash) private pure {
+        if (
+            q.reportData0 != bytes32(bytes20(signer)) | extHash >> 160
+                || q.reportData1 != bytes32(uint256(extHash) << 96)
+        ) revert ReportDataMismatch();
+    }
+
+    /// @dev The record that a quote belongs to, if it may still change and the quote is newer than its latest.
+    function _recordOf(address signer, VerifiedQuote memory q, uint256 nonceBlock)
+        private
+        view
+        returns (bytes32 enclaveId, Record storage r, bytes32 word)
+    {
+        enclaveId = keccak256(abi.encode(signer, q.codeHash));
+        r = _records[enclaveId];
+        word = r.word;
+        if (_state(word) > State.Registered) revert EnclaveEnded(enclaveId);
+        // A quote fixes signer, code and nonce: used again, it comes to the same record with the same block.
+        if (word != 0 && nonceBlock <= uint32(uint256(word) >> 16)) revert QuoteUsed(q.quoteHash);
+    }
+
+    function _extend(Record storage r, VerifiedQuote memory q, uint256 nonceBlock) private returns (uint64 validUntil) {
+        validUntil = uint64(block.timestamp) + period;
+        if (validUntil > type(uint32).max || nonceBlock > type(uint32).max) revert TooLate();
+        uint256 rest = uint256(validUntil) << 48 | nonceBlock << 16 | uint256(q.status) << 8 | uint256(State.Registered);
+        r.word = PlatformTcb.unwrap(q.platform) | bytes32(rest);
+    }
+
+    function _platform(bytes32 word) private pure returns (PlatformTcb) {
+        return PlatformTcb.wrap(word >> 80 << 80);
+    }
+
+    function _state(bytes32 word) private pure returns (State) {
+        return State(uint8(uint256(word)));
+    }
+
+    function _setState(Record storage r, State state) private {
+        r.word = r.word >> 8 << 8 | bytes32(uint256(state));
     }
 
     /// @inheritdoc IEnclaveRegistry
     function retire(bytes32 enclaveId) external {
         Record storage r = _known(enclaveId);
         if (msg.sender != r.signer && msg.sender != r.payee) revert NotSignerOrPayee(msg.sender);
-        if (r.retired || r.revokedAt != 0) revert EnclaveEnded(enclaveId);
-        r.retired = true;
+        if (_state(r.word) > State.Registered) revert EnclaveEnded(enclaveId);
+        _setState(r, State.Retired);
         emit EnclaveRetired(enclaveId, msg.sender, development);
     }
 
@@ -107,13 +157,14 @@ contract EnclaveRegistry is IEnclaveRegistry {
     /// @dev `evidence` is a call to the verifier (updateCrl, updateTcbInfo, updateQeIdentity), made first.
     function invalidate(bytes32 enclaveId, bytes calldata evidence) external {
         Record storage r = _known(enclaveId);
-        if (r.revokedAt != 0) revert EnclaveEnded(enclaveId);
+        if (_state(r.word) == State.Revoked) revert EnclaveEnded(enclaveId);
         if (evidence.length != 0) {
             // The verifier takes nothing that Intel did not sign, so anyone may make this contract call it.
             (bool ok, bytes memory reason) = address(verifier).call(evidence);
             if (!ok) revert EvidenceRejected(reason);
         }
-        if (verifier.stillAccepted(r.pck, r.qeSvn, r.teeTcbSvn)) revert StillAccepted(enclaveId);
+        if (verifier.stillAccepted(_platform(r.word))) revert StillAccepted(enclaveId);
+        _setState(r, State.Revoked);
         r.revokedAt = uint48(block.timestamp);
         emit EnclaveRevoked(enclaveId, msg.sender, development);
     }
@@ -126,24 +177,29 @@ contract EnclaveRegistry is IEnclaveRegistry {
         out.codeHash = r.codeHash;
         out.platformId = r.platformId;
         out.registeredAt = r.registeredAt;
-        out.validUntil = r.validUntil;
+        out.validUntil = _validUntil(r.word);
         out.revokedAt = r.revokedAt;
-        out.tcbStatus = r.tcbStatus;
-        out.status = _status(r);
+        out.tcbStatus = uint8(uint256(r.word) >> 8);
+        out.status = _status(r.word);
         out.development = development;
-        out.applicationProven = r.registeredAt != 0;
+        out.applicationProven = r.word != 0;
     }
 
-    function _status(Record storage r) private view returns (EnclaveStatus) {
-        if (r.registeredAt == 0) return EnclaveStatus.Unknown;
-        if (r.revokedAt != 0) return EnclaveStatus.Revoked;
-        if (r.retired) return EnclaveStatus.Retired;
-        return block.timestamp > r.validUntil ? EnclaveStatus.Expired : EnclaveStatus.Active;
+    function _validUntil(bytes32 word) private pure returns (uint64) {
+        return uint32(uint256(word) >> 48);
+    }
+
+    function _status(bytes32 word) private view returns (EnclaveStatus) {
+        State state = _state(word);
+        if (state == State.None) return EnclaveStatus.Unknown;
+        if (state == State.Revoked) return EnclaveStatus.Revoked;
+        if (state == State.Retired) return EnclaveStatus.Retired;
+        return block.timestamp > _validUntil(word) ? EnclaveStatus.Expired : EnclaveStatus.Active;
     }
 
     /// @dev ext = abi.encode(tag, chainid, registry, signer, appHash, blockNumber, nonce): fresh, for this chain and
     ///      this registry. With a static RTMR3 the code hash covers the application, so `appHash` is free.
-    function _checkExt(bytes calldata ext) private view returns (address signer, uint48) {
+    function _checkExt(bytes calldata ext) private view returns (address signer, uint256) {
         if (ext.length != 224) revert BadExt("length");
         (bytes32 tag, uint256 chainId, address registry, address who,, uint256 blockNumber, bytes32 nonce) =
             abi.decode(ext, (bytes32, uint256, address, address, bytes32, uint256, bytes32));
@@ -151,13 +207,18 @@ contract EnclaveRegistry is IEnclaveRegistry {
         if (chainId != block.chainid) revert BadExt("chainid");
         if (registry != address(this)) revert BadExt("registry");
         if (who == address(0)) revert BadExt("signer");
-        bytes32 hash = blockhash(blockNumber);
-        if (hash == 0 || hash != nonce) revert StaleNonce(blockNumber);
-        return (who, uint48(blockNumber));
+        if (_nonce(blockNumber) != nonce) revert StaleNonce(blockNumber);
+        return (who, blockNumber);
+    }
+
+    /// @dev The hash of one of the last 256 blocks.
+    function _nonce(uint256 blockNumber) private view returns (bytes32 hash) {
+        hash = blockhash(blockNumber);
+        if (hash == 0) revert StaleNonce(blockNumber);
     }
 
     function _known(bytes32 enclaveId) private view returns (Record storage r) {
         r = _records[enclaveId];
-        if (r.registeredAt == 0) revert UnknownEnclave(enclaveId);
+        if (r.word == 0) revert UnknownEnclave(enclaveId);
     }
 }

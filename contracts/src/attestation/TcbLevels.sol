@@ -8,19 +8,20 @@ import {TcbStatus} from "../interfaces/IDcapVerifier.sol";
 /// @notice The part of a TCB info that judges quotes, as the code of a contract of its own: reading all of it costs less
 ///         than two words of storage, and a newer document replaces every trace of an older one.
 ///
-///         STOP ‖ issueDate(6) ‖ pceId(2) ‖ m(1) ‖ m × (module version(1) ‖ acceptedFrom(2)) ‖
+///         STOP ‖ pceId(2) ‖ m(1) ‖ m × (module version(1) ‖ acceptedFrom(2)) ‖
 ///         n × (SGX SVNs(16) ‖ TDX SVNs(16) ‖ PCE SVN(2) ‖ status(1))
 library TcbLevels {
     error StoreFailed();
 
-    uint256 private constant HEAD = 10;
+    uint256 private constant HEAD = 4;
     uint256 private constant MODULE = 3;
     uint256 private constant LEVEL = 35;
     uint256 private constant LANES = 0x00ff00ff00ff00ff00ff00ff00ff00ff;
     uint256 private constant CARRY = 0x01000100010001000100010001000100;
 
-    function store(TcbInfo memory info) internal returns (address at) {
-        bytes memory data = abi.encodePacked(bytes1(0), uint48(info.issueDate), info.pceId, uint8(info.modules.length));
+    /// @param known Where a document was stored before, if any: returned if it has the same levels.
+    function store(TcbInfo memory info, address known) internal returns (address at) {
+        bytes memory data = abi.encodePacked(bytes1(0), info.pceId, uint8(info.modules.length));
         for (uint256 i; i < info.modules.length; ++i) {
             ModuleIdentity memory m = info.modules[i];
             // An SVN of a module is one byte, so this keeps "none".
@@ -31,6 +32,7 @@ library TcbLevels {
             TcbLevel memory l = info.levels[i];
             data = bytes.concat(data, abi.encodePacked(l.sgx, l.tdx, l.pceSvn, uint8(l.status)));
         }
+        if (known != address(0) && known.codehash == keccak256(data)) return known;
         // PUSH2 length, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN: deploys what follows.
         bytes memory init = abi.encodePacked(hex"61", uint16(data.length), hex"80600a5f395ff3", data);
         assembly ("memory-safe") {
@@ -39,22 +41,25 @@ library TcbLevels {
         if (at == address(0)) revert StoreFailed();
     }
 
-    function head(address at) internal view returns (uint64 issueDate, bytes2 pceId) {
-        bytes memory d = at.code;
-        if (d.length != 0) (issueDate, pceId) = (uint48(bytes6(_word(d, 1))), bytes2(_word(d, 7)));
+    function pceId(address at) internal view returns (bytes2) {
+        return at == address(0) ? bytes2(0) : _pceId(at.code);
+    }
+
+    function _pceId(bytes memory d) private pure returns (bytes2) {
+        return bytes2(_word(d, 1));
     }
 
     /// @notice Intel's level matching: the first level whose SGX part the platform meets, then from there the first
     ///         whose TDX part it meets too. A TDX module of a major version (not 0) must be at an accepted level of its
     ///         own, and then SVNs 0 and 1 belong to it.
-    function status(address at, bytes16 components, uint16 pceSvn, bytes2 pceId, bytes16 svn)
+    function status(address at, bytes16 components, uint16 pceSvn, bytes2 pce, bytes16 svn)
         internal
         view
         returns (TcbStatus)
     {
         bytes memory d = at.code;
-        if (bytes2(_word(d, 7)) != pceId) return TcbStatus.None;
-        uint256 modulesEnd = HEAD + MODULE * uint8(d[9]);
+        if (_pceId(d) != pce) return TcbStatus.None;
+        uint256 modulesEnd = HEAD + MODULE * uint8(d[HEAD - 1]);
         if (svn[1] != 0) {
             if (uint8(svn[0]) < _acceptedFrom(d, svn[1], modulesEnd)) return TcbStatus.OutOfDate;
             svn |= bytes16(hex"ffff");

@@ -13,43 +13,58 @@ library TdQuote {
 
     /// @notice Version 4: header, TD report 1.0. Version 5: header, body type and size, TD report 1.0 or 1.5.
     /// @return bodyAt Where the TD report begins.
-    /// @return regionEnd Where it and the signed part end.
+    /// @return regionEnd Where it and the signed part end. Signature and attestation key that follow are there, too.
     function layout(bytes calldata quote) internal pure returns (uint256 bodyAt, uint256 regionEnd) {
         if (quote.length < HEADER + 584 + SIGNATURE) revert IDcapVerifier.BadQuote("length");
-        if (bytes16(quote[12:28]) != INTEL_QE_VENDOR) revert IDcapVerifier.BadQuote("vendor");
-        bytes8 head = bytes8(quote[:8]); // version, key type ECDSA-P256, TEE type TDX; the rest is free
-        if (head == hex"0400020081000000") {
-            (bodyAt, regionEnd) = (HEADER, HEADER + 584);
-        } else if (head == hex"0500020081000000") {
-            bytes6 kind = bytes6(quote[HEADER:HEADER + 6]);
-            bodyAt = HEADER + 6;
-            if (kind == hex"020048020000") regionEnd = bodyAt + 584;
-            else if (kind == hex"030088020000") regionEnd = bodyAt + 648;
-            else revert IDcapVerifier.BadQuote("body type");
-        } else {
-            revert IDcapVerifier.BadQuote("header");
-        }
+        if (bytes16(word(quote, 12, 0)) != INTEL_QE_VENDOR) revert IDcapVerifier.BadQuote("vendor");
+        bytes8 head = bytes8(word(quote, 0, 0)); // version, key type ECDSA-P256, TEE type TDX; the rest is free
+        if (head == hex"0400020081000000") return (HEADER, HEADER + 584);
+        if (head != hex"0500020081000000") revert IDcapVerifier.BadQuote("header");
+        bytes6 kind = bytes6(word(quote, HEADER, 0));
+        bodyAt = HEADER + 6;
+        if (kind == hex"020048020000") regionEnd = bodyAt + 584;
+        else if (kind == hex"030088020000") regionEnd = bodyAt + 648;
+        else revert IDcapVerifier.BadQuote("body type");
         if (quote.length < regionEnd + SIGNATURE) revert IDcapVerifier.BadQuote("length");
     }
 
-    function checkBody(bytes calldata body) internal pure {
-        if (bytes32(body[64:96]) != 0 || bytes16(body[96:112]) != 0) revert IDcapVerifier.BadQuote("module signer");
-        if (bytes8(body[112:120]) != 0) revert IDcapVerifier.BadQuote("module attributes");
-        bytes8 attributes = bytes8(body[120:128]);
+    /// @notice The 32 bytes at `base + at`, of which the caller knows that they are there: `layout` checked the length.
+    function word(bytes calldata quote, uint256 base, uint256 at) internal pure returns (bytes32 w) {
+        assembly ("memory-safe") {
+            w := calldataload(add(add(quote.offset, base), at))
+        }
+    }
+
+    function checkBody(bytes calldata quote, uint256 at, uint256 end) internal pure {
+        if (word(quote, at, 64) != 0 || bytes16(word(quote, at, 96)) != 0) {
+            revert IDcapVerifier.BadQuote("module signer");
+        }
+        bytes16 attributes = bytes16(word(quote, at, 112)); // the module's(8), the TD's(8)
+        if (bytes8(attributes) != 0) revert IDcapVerifier.BadQuote("module attributes");
         // SEPT_VE_DISABLE must be set; PKS, KL and PERFMON may be; DEBUG and all others must not.
-        if (attributes & ~bytes8(hex"000000d000000080") != 0) revert IDcapVerifier.BadQuote("TD attributes");
-        if (attributes & hex"0000001000000000" == 0) revert IDcapVerifier.BadQuote("SEPT_VE_DISABLE");
-        if (body.length == 648 && (bytes32(body[600:632]) != 0 || bytes16(body[632:648]) != 0)) {
+        if (attributes & ~bytes16(uint128(0x000000d000000080)) != 0) revert IDcapVerifier.BadQuote("TD attributes");
+        if (attributes & bytes16(uint128(0x0000001000000000)) == 0) revert IDcapVerifier.BadQuote("SEPT_VE_DISABLE");
+        if (end - at == 648 && (word(quote, at, 600) != 0 || bytes16(word(quote, at, 632)) != 0)) {
             revert IDcapVerifier.BadQuote("service TD");
         }
     }
 
-    /// @notice keccak256(MRTD ‖ RTMR0..3 ‖ MRCONFIGID ‖ XFAM ‖ TDATTRIBUTES).
-    function workloadId(bytes calldata body) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(body[136:184], body[328:520], body[184:232], body[128:136], body[120:128]));
+    /// @param at Where the TD report begins.
+    /// @return id keccak256(MRTD ‖ RTMR0..3 ‖ MRCONFIGID ‖ XFAM ‖ TDATTRIBUTES).
+    function workloadId(bytes calldata quote, uint256 at) internal pure returns (bytes32 id) {
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            let body := add(quote.offset, at)
+            calldatacopy(p, add(body, 136), 48)
+            calldatacopy(add(p, 48), add(body, 328), 192)
+            calldatacopy(add(p, 240), add(body, 184), 48)
+            calldatacopy(add(p, 288), add(body, 128), 8)
+            calldatacopy(add(p, 296), add(body, 120), 8)
+            id := keccak256(p, 304)
+        }
     }
 
-    function reportData(bytes calldata body) internal pure returns (bytes32, bytes32) {
-        return (bytes32(body[520:552]), bytes32(body[552:584]));
+    function reportData(bytes calldata quote, uint256 at) internal pure returns (bytes32, bytes32) {
+        return (word(quote, at, 520), word(quote, at, 552));
     }
 }

@@ -13,15 +13,27 @@ enum TcbStatus {
     Revoked
 }
 
+/// @notice A machine and the versions that a quote showed: number of the PCK certificate(4) ‖ SVN of the quoting
+///         enclave(2) ‖ TEE_TCB_SVN(16) ‖ zeros.
+type PlatformTcb is bytes32;
+
+using {same as ==, different as !=} for PlatformTcb global;
+
+function same(PlatformTcb a, PlatformTcb b) pure returns (bool) {
+    return PlatformTcb.unwrap(a) == PlatformTcb.unwrap(b);
+}
+
+function different(PlatformTcb a, PlatformTcb b) pure returns (bool) {
+    return !same(a, b);
+}
+
 /// @notice What a verified quote proves.
 struct VerifiedQuote {
     bytes32 quoteHash; // SHA-256 of the signed part: names the quote, whatever follows it
     bytes32 codeHash; // workload id: keccak256(MRTD ‖ RTMR0..3 ‖ MRCONFIGID ‖ XFAM ‖ TDATTRIBUTES)
-    bytes32 platformId; // keccak256 of PPID and FMSPC: one machine
-    bytes32[2] reportData;
-    bytes32 pck; // with the next two: what `stillAccepted` asks for
-    uint16 qeSvn;
-    bytes16 teeTcbSvn;
+    bytes32 reportData0; // its 64 bytes
+    bytes32 reportData1;
+    PlatformTcb platform;
     TcbStatus status;
 }
 
@@ -87,10 +99,20 @@ interface IDcapVerifier {
     ///         what follows them (certification data) may be left out.
     function verifyQuote(bytes calldata quote) external view returns (VerifiedQuote memory);
 
+    /// @notice As `verifyQuote`, and keeps what was found about the platform, so that its next quote costs less.
+    function verifyAndCache(bytes calldata quote) external returns (VerifiedQuote memory);
+
     /// @notice Whether a platform that was accepted once would still be: its certificates are not revoked and its TCB
     ///         is at the floor. Collateral that merely expired says nothing against it.
-    /// @param pck,qeSvn,teeTcbSvn As in the `VerifiedQuote`: a later certification of its key changes nothing here.
-    function stillAccepted(bytes32 pck, uint16 qeSvn, bytes16 teeTcbSvn) external view returns (bool);
+    /// @param platform As in the `VerifiedQuote`: a later certification of its key changes nothing here.
+    function stillAccepted(PlatformTcb platform) external view returns (bool);
+
+    /// @notice keccak256 of the machine's PPID and FMSPC: one machine, whatever its versions.
+    function platformId(PlatformTcb platform) external view returns (bytes32);
+
+    /// @notice Finds out anew whether the chain's P-256 precompile answers correctly, and uses it from now on if it
+    ///         does. The constructor has done so; for chains that get, or lose, it later.
+    function testPrecompile() external returns (bool works);
 
     /// @notice True if the root is a development one. Such a verifier exists on chain 31337 only.
     function development() external view returns (bool);

@@ -40,7 +40,7 @@ struct Enclave {
 /// @title IEnclaveRegistry
 /// @notice Enclaves whose quotes were verified on chain. Immutable and without an owner.
 interface IEnclaveRegistry {
-    /// @notice A quote was verified and its enclave stored; emitted again at every renewal.
+    /// @notice A quote was verified and its enclave stored; emitted again whenever `register` is called for it.
     event EnclaveRegistered(
         bytes32 indexed enclaveId,
         address indexed signer,
@@ -52,6 +52,9 @@ interface IEnclaveRegistry {
         bool applicationProven,
         bool development
     );
+
+    /// @notice A newer quote of the same enclave, on the same platform, was verified.
+    event EnclaveRenewed(bytes32 indexed enclaveId, uint64 validUntil, bool development);
 
     /// @notice The signer or the payee ended the enclave's service. Final.
     event EnclaveRetired(bytes32 indexed enclaveId, address indexed by, bool development);
@@ -72,6 +75,13 @@ interface IEnclaveRegistry {
     function register(bytes calldata quote, bytes calldata ext, address payee, bytes calldata signature)
         external
         returns (bytes32 enclaveId);
+
+    /// @notice Renews a registration that nothing changed in but time: the same enclave, payee, and platform with its
+    ///         versions. By anyone: the quote says which enclave, registry and block it is for, and the payee stays.
+    /// @dev What a client verifies off chain is still the quote of the latest `register`: a renewal shows the same.
+    /// @param quote The TDX quote; what follows its attestation key should be left out.
+    /// @param appHash,blockNumber What the registry cannot know of the ext that the quote's report data binds.
+    function renew(bytes calldata quote, bytes32 appHash, uint256 blockNumber) external returns (bytes32 enclaveId);
 
     /// @notice Ends the enclave's service. By its signer or its payee only.
     function retire(bytes32 enclaveId) external;

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {DcapParser} from "../../src/attestation/DcapParser.sol";
 import {DcapVerifier} from "../../src/attestation/DcapVerifier.sol";
 import {Der} from "../../src/attestation/Der.sol";
-import {IDcapVerifier, TcbStatus, VerifiedQuote} from "../../src/interfaces/IDcapVerifier.sol";
+import {IDcapVerifier, PlatformTcb, TcbStatus, VerifiedQuote} from "../../src/interfaces/IDcapVerifier.sol";
 import {CertSpec} from "./Pki.sol";
 import {Platform} from "./Platform.sol";
 
@@ -187,7 +187,7 @@ contract DcapVerifierTest is Platform {
     function test_crl_revokesTheIntermediate() public {
         teachAll();
         verifier.updateCrl(rootCrl(NOW, list(0xca)), 0);
-        assertFalse(verifier.stillAccepted(pckId, 6, hex"060103"), "still accepted");
+        assertFalse(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "still accepted");
         bytes memory quote = quoteOf(region4(body(584)));
         vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.CertificateRevoked.selector, 0xca));
         verifier.verifyQuote(quote);
@@ -202,13 +202,13 @@ contract DcapVerifierTest is Platform {
 
     function test_crl_revokesThePck() public {
         teachAll();
-        assertTrue(verifier.stillAccepted(pckId, 6, hex"060103"), "accepted before");
+        assertTrue(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "accepted before");
         uint256[] memory serials = new uint256[](3);
         (serials[0], serials[1], serials[2]) = (1, 0x9c, type(uint160).max);
         verifier.updateCrl(caCrl(NOW, serials), caId);
         assertTrue(verifier.revoked(caId, type(uint160).max), "the list's last");
         assertFalse(verifier.revoked(0, 0x9c), "of its issuer only");
-        assertFalse(verifier.stillAccepted(pckId, 6, hex"060103"), "still accepted");
+        assertFalse(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "still accepted");
         bytes memory quote = quoteOf(region4(body(584)));
         vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.CertificateRevoked.selector, 0x9c));
         verifier.verifyQuote(quote);
@@ -237,7 +237,7 @@ contract DcapVerifierTest is Platform {
         bytes memory quote = quoteOf(region4(body(584)));
         vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.TcbInfoMissing.selector, FMSPC));
         verifier.verifyQuote(quote);
-        assertTrue(verifier.stillAccepted(pckId, 6, hex"060103"), "not knowing says nothing against it");
+        assertTrue(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "not knowing says nothing against it");
         bytes memory json = tcbJson(tcbSpec());
         bytes memory signature = signRaw(SIGNING, json);
         vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.CertificateRevoked.selector, 0x51));
@@ -322,7 +322,7 @@ contract DcapVerifierTest is Platform {
         bytes memory quote = quoteOf(region4(body(584)));
         vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.NotValidNow.selector, 0, NOW + 10));
         verifier.verifyQuote(quote);
-        assertTrue(verifier.stillAccepted(pckId, 6, hex"060103"), "expiry says nothing against it");
+        assertTrue(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "expiry says nothing against it");
     }
 
     function test_pck_extension() public {
@@ -551,16 +551,15 @@ contract DcapVerifierTest is Platform {
         bytes memory report = put(body(584), 184, hex"aa"); // MRCONFIGID
         VerifiedQuote memory q = verifier.verifyQuote(quoteOf(region4(report)));
         assertEq(q.quoteHash, sha256(region4(report)), "quote hash");
-        assertEq(q.pck, pckId, "pck");
-        assertEq(q.qeSvn, 6, "qe svn");
-        assertEq(bytes32(q.teeTcbSvn), bytes32(bytes16(hex"060103")), "svn");
+        assertEq(PlatformTcb.unwrap(q.platform), PlatformTcb.unwrap(platformOf(1, 6, hex"060103")), "platform");
         assertEq(uint256(q.status), uint256(TcbStatus.UpToDate), "status");
-        assertEq(q.platformId, keccak256(abi.encodePacked(hex"000102030405060708090a0b0c0d0e0f", FMSPC)), "platform");
+        bytes32 machine = keccak256(abi.encodePacked(hex"000102030405060708090a0b0c0d0e0f", FMSPC));
+        assertEq(verifier.platformId(q.platform), machine, "machine");
         bytes memory data;
         for (uint256 i = 520; i < 584; ++i) {
             data = bytes.concat(data, report[i]);
         }
-        assertEq(abi.encodePacked(q.reportData), data, "report data");
+        assertEq(abi.encodePacked(q.reportData0, q.reportData1), data, "report data");
         assertEq(verifier.verifyQuote(quoteOf(region5(report))).codeHash, q.codeHash, "version 5");
         bytes memory long = put(body(648), 184, hex"aa");
         assertEq(verifier.verifyQuote(quoteOf(region5(long))).codeHash, q.codeHash, "TD report 1.5");
@@ -726,7 +725,7 @@ contract DcapVerifierTest is Platform {
             t.status = words[i];
             sendTcb(t);
             notAccepted(i == 5 ? TcbStatus.None : TcbStatus(i + 3));
-            assertFalse(verifier.stillAccepted(pckId, 6, hex"060103"), "still accepted");
+            assertFalse(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "still accepted");
         }
     }
 
@@ -766,8 +765,8 @@ contract DcapVerifierTest is Platform {
         q.svn = 7; // the QE fell behind after its key was added
         sendQe(q);
         notAccepted(TcbStatus.OutOfDate);
-        assertFalse(verifier.stillAccepted(pckId, 6, hex"060103"), "still accepted");
-        assertTrue(verifier.stillAccepted(pckId, 7, hex"060103"), "a newer one is");
+        assertFalse(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "still accepted");
+        assertTrue(verifier.stillAccepted(platformOf(1, 7, hex"060103")), "a newer one is");
     }
 
     /// @dev The comparison of sixteen SVNs at once, against the obvious one.
@@ -794,7 +793,7 @@ contract DcapVerifierTest is Platform {
             )
         );
         verifier.addPck(certificate(c), caId);
-        assertEq(verifier.stillAccepted(pckId, 6, hex"060103"), less >= 5, "meets the level");
+        assertEq(verifier.stillAccepted(platformOf(1, 6, hex"060103")), less >= 5, "meets the level");
     }
 
     function assertEq(bool a, bool b, string memory m) private pure {
@@ -802,6 +801,6 @@ contract DcapVerifierTest is Platform {
     }
 
     function test_stillAccepted_unknown() public view {
-        assertFalse(verifier.stillAccepted(bytes32(uint256(1)), 6, hex"060103"), "unknown");
+        assertFalse(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "unknown");
     }
 }

@@ -41,7 +41,7 @@ contract EnclaveRegistryTest is Platform {
         bytes memory quote = quoteFor(ext);
         bytes32 code = verifier.verifyQuote(quote).codeHash;
         bytes32 id = keccak256(abi.encode(signer, code));
-        bytes32 platformId = verifier.verifyQuote(quote).platformId;
+        bytes32 platformId = verifier.platformId(verifier.verifyQuote(quote).platform);
         bytes memory signature = signEth(SIGNER_KEY, registerDigest(quote, ext, payee));
         vm.expectEmit(address(registry));
         emit IEnclaveRegistry.EnclaveRegistered(id, signer, payee, code, platformId, 1, NOW + PERIOD, true, true);
@@ -206,6 +206,132 @@ contract EnclaveRegistryTest is Platform {
         assertEq(e.validUntil, NOW + 2 * PERIOD + 1, "validUntil");
     }
 
+    function renewal(uint256 blockNumber) private returns (bytes memory quote) {
+        return quoteFor(extFor(signer, address(registry), blockNumber));
+    }
+
+    function test_renew_byAnyoneWithAFreshQuote() public {
+        bytes32 id = registerAt(990);
+        vm.warp(NOW + PERIOD + 1);
+        assertStatus(id, EnclaveStatus.Expired);
+        bytes memory quote = renewal(991);
+        vm.expectEmit(address(registry));
+        emit IEnclaveRegistry.EnclaveRenewed(id, NOW + 2 * PERIOD + 1, true);
+        vm.prank(address(0xbeef));
+        assertEq(registry.renew(quote, keccak256("app"), 991), id, "enclave id");
+        Enclave memory e = registry.enclave(id);
+        assertEq(e.payee, payee, "the payee stays");
+        assertEq(e.validUntil, NOW + 2 * PERIOD + 1, "validUntil");
+        assertEq(e.registeredAt, NOW, "registeredAt");
+        assertStatus(id, EnclaveStatus.Active);
+    }
+
+    /// @dev attack §7.2 and §7.12: a quote counts once, in any form, and no older one after it.
+    function test_renew_replay() public {
+        registerAt(990);
+        bytes memory quote = renewal(991);
+        registry.renew(quote, keccak256("app"), 991);
+        vm.expectPartialRevert(EnclaveRegistry.QuoteUsed.selector);
+        registry.renew(quote, keccak256("app"), 991);
+        highS = true;
+        bytes memory other = renewal(991);
+        vm.expectPartialRevert(EnclaveRegistry.QuoteUsed.selector);
+        registry.renew(other, keccak256("app"), 991);
+        quote = renewal(989);
+        vm.expectPartialRevert(EnclaveRegistry.QuoteUsed.selector);
+        registry.renew(quote, keccak256("app"), 989);
+    }
+
+    /// @dev attack §7.1: another block, application, chain or registry is another report data.
+    function test_renew_binding() public {
+        registerAt(990);
+        bytes memory quote = renewal(991);
+        avm.setBlockhash(992, nonceOf(992));
+        vm.expectRevert(EnclaveRegistry.ReportDataMismatch.selector);
+        registry.renew(quote, keccak256("app"), 992);
+        vm.expectRevert(EnclaveRegistry.ReportDataMismatch.selector);
+        registry.renew(quote, keccak256("another app"), 991);
+        bytes memory elsewhere = quoteFor(extFor(signer, address(this), 991));
+        vm.expectRevert(EnclaveRegistry.ReportDataMismatch.selector);
+        registry.renew(elsewhere, keccak256("app"), 991);
+        vm.chainId(16_661);
+        vm.expectRevert(EnclaveRegistry.ReportDataMismatch.selector);
+        registry.renew(quote, keccak256("app"), 991);
+        vm.chainId(31_337);
+        uint256[3] memory blocks = [block.number, block.number + 5, type(uint256).max];
+        for (uint256 i; i < 3; ++i) {
+            vm.expectRevert(abi.encodeWithSelector(EnclaveRegistry.StaleNonce.selector, blocks[i]));
+            registry.renew(quote, keccak256("app"), blocks[i]);
+        }
+        vm.roll(991 + 257);
+        vm.expectRevert(abi.encodeWithSelector(EnclaveRegistry.StaleNonce.selector, 991));
+        registry.renew(quote, keccak256("app"), 991);
+    }
+
+    function test_renew_onlyWhatIsRegistered() public {
+        bytes memory quote = renewal(991);
+        bytes32 id = keccak256(abi.encode(signer, verifier.verifyQuote(quote).codeHash));
+        vm.expectRevert(abi.encodeWithSelector(EnclaveRegistry.UnknownEnclave.selector, id));
+        registry.renew(quote, keccak256("app"), 991);
+        registerAt(990);
+        vm.prank(payee);
+        registry.retire(id);
+        vm.expectRevert(abi.encodeWithSelector(EnclaveRegistry.EnclaveEnded.selector, id));
+        registry.renew(quote, keccak256("app"), 991);
+    }
+
+    /// @dev Another TDX module, quoting enclave or machine needs a registration, whose quote clients read.
+    function test_renew_onlyOnTheSamePlatform() public {
+        bytes32 id = registerAt(990);
+        bytes memory ext = extFor(signer, address(registry), 991);
+        bytes memory report = put(put(body(584), 520, reportDataFor(signer, ext)), 0, hex"0303");
+        bytes memory quote = quoteOf(region4(report));
+        vm.expectRevert(abi.encodeWithSelector(EnclaveRegistry.PlatformChanged.selector, id));
+        registry.renew(quote, keccak256("app"), 991);
+        assertEq(
+            registry.register(quote, ext, payee, signEth(SIGNER_KEY, registerDigest(quote, ext, payee))), id, "the same"
+        );
+        ext = extFor(signer, address(registry), 992);
+        quote = quoteOf(region4(put(put(body(584), 520, reportDataFor(signer, ext)), 0, hex"0303")));
+        assertEq(registry.renew(quote, keccak256("app"), 992), id, "on the new one");
+        verifier.addAttestationKey(keyProof(put(qeReport(), 258, hex"07")), pckId);
+        ext = extFor(signer, address(registry), 993);
+        quote = quoteOf(region4(put(put(body(584), 520, reportDataFor(signer, ext)), 0, hex"0303")));
+        vm.expectRevert(abi.encodeWithSelector(EnclaveRegistry.PlatformChanged.selector, id));
+        registry.renew(quote, keccak256("app"), 993);
+    }
+
+    /// @dev attack §7.25 and §7.28: what is known about platform and TCB counts at once, kept verdict or not.
+    function test_renew_notOfARevokedPlatform() public {
+        registerAt(990);
+        bytes memory quote = renewal(991);
+        verifier.updateCrl(caCrl(NOW, list(0x9c)), caId);
+        vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.CertificateRevoked.selector, 0x9c));
+        registry.renew(quote, keccak256("app"), 991);
+    }
+
+    function test_renew_showsTheLatestTcb() public {
+        bytes32 id = registerAt(990);
+        TcbSpec memory t = tcbSpec();
+        (t.evaluationNumber, t.status) = (18, "SWHardeningNeeded");
+        sendTcb(t);
+        registry.renew(renewal(991), keccak256("app"), 991);
+        assertEq(registry.enclave(id).tcbStatus, 2, "SWHardeningNeeded");
+        t.status = "OutOfDate";
+        sendTcb(t);
+        bytes memory quote = renewal(992);
+        vm.expectPartialRevert(IDcapVerifier.TcbNotAccepted.selector);
+        registry.renew(quote, keccak256("app"), 992);
+    }
+
+    function test_register_untilWordsEnd() public {
+        vm.roll(uint256(type(uint32).max) + 10);
+        uint256 blockNumber = uint256(type(uint32).max) + 1;
+        refused(
+            extFor(signer, address(registry), blockNumber), abi.encodeWithSelector(EnclaveRegistry.TooLate.selector)
+        );
+    }
+
     function test_retire() public {
         bytes32 id = registerAt(990);
         vm.expectRevert(abi.encodeWithSelector(EnclaveRegistry.NotSignerOrPayee.selector, address(this)));
@@ -335,5 +461,109 @@ contract EnclaveRegistryTest is Platform {
         // Its own machine certifies the key again, and it renews.
         verifier.addAttestationKey(keyProof(report), pckId);
         assertEq(registerAt(995), id, "renewed");
+    }
+
+    // ------------------------------------------------------------------------------------------------ lifecycle
+
+    uint256 private random;
+
+    function below(uint256 n) private returns (uint256) {
+        random = uint256(keccak256(abi.encode(random)));
+        return random % n;
+    }
+
+    struct Model {
+        bool known;
+        bool retired;
+        uint256 validUntil;
+        uint256 revokedAt;
+        uint256 nonceBlock;
+        address payee;
+    }
+
+    /// @dev Any order of register, renew, retire, invalidate, a revocation, and time: the registry is where the rules
+    ///      say. Revoked is final, retired ends only in revoked, and nothing is valid beyond a period from its quote.
+    /// forge-config: default.fuzz.runs = 16
+    /// forge-config: ci.fuzz.runs = 16
+    function testFuzz_lifecycle(uint256 seed) public {
+        random = seed;
+        bytes32 id = keccak256(abi.encode(signer, verifier.verifyQuote(renewal(990)).codeHash));
+        Model memory m;
+        bool platformRevoked;
+        for (uint256 i; i < 24; ++i) {
+            vm.roll(block.number + 1 + below(3));
+            vm.warp(block.timestamp + below(2 days));
+            verifier.updateCrl(rootCrl(uint64(block.timestamp), list()), 0);
+            uint256[] memory serials = platformRevoked || below(24) == 0 ? list(0x9c) : list();
+            verifier.updateCrl(caCrl(uint64(block.timestamp), serials), caId);
+            platformRevoked = serials.length != 0;
+            TcbSpec memory t = tcbSpec();
+            (t.issued, t.next) = (uint64(block.timestamp), uint64(block.timestamp + 30 days));
+            sendTcb(t);
+            QeSpec memory q = qeSpec();
+            (q.issued, q.next) = (t.issued, t.next);
+            sendQe(q);
+            act(id, m, platformRevoked);
+            check(id, m);
+        }
+    }
+
+    function act(bytes32 id, Model memory m, bool platformRevoked) private {
+        uint256 what = below(8);
+        uint256 blockNumber = block.number - 1 - below(4);
+        bool open = !m.retired && m.revokedAt == 0 && !platformRevoked;
+        bool newer = !m.known || blockNumber > m.nonceBlock;
+        if (what < 3) {
+            address to = address(uint160(0xfee0 + below(2)));
+            bool ok = tryRegister(blockNumber, to);
+            assertTrue(ok == (open && newer), "register");
+            if (ok) (m.known, m.validUntil, m.nonceBlock, m.payee) = (true, block.timestamp + PERIOD, blockNumber, to);
+        } else if (what < 6) {
+            bytes memory call_ = abi.encodeCall(registry.renew, (renewal(blockNumber), keccak256("app"), blockNumber));
+            (bool ok,) = address(registry).call(call_);
+            assertTrue(ok == (open && newer && m.known), "renew");
+            if (ok) (m.validUntil, m.nonceBlock) = (block.timestamp + PERIOD, blockNumber);
+        } else if (what == 6 && below(3) == 0) {
+            vm.prank(below(2) == 0 ? signer : m.payee);
+            (bool ok,) = address(registry).call(abi.encodeCall(registry.retire, (id)));
+            assertTrue(ok == (m.known && !m.retired && m.revokedAt == 0), "retire");
+            m.retired = m.retired || ok;
+        } else if (what == 7) {
+            (bool ok,) = address(registry).call(abi.encodeCall(registry.invalidate, (id, "")));
+            assertTrue(ok == (m.known && m.revokedAt == 0 && platformRevoked), "invalidate");
+            if (ok) m.revokedAt = block.timestamp;
+        }
+    }
+
+    function tryRegister(uint256 blockNumber, address to) private returns (bool ok) {
+        bytes memory ext = extFor(signer, address(registry), blockNumber);
+        bytes memory quote = quoteFor(ext);
+        bytes memory signature = signEth(SIGNER_KEY, registerDigest(quote, ext, to));
+        (ok,) = address(registry).call(abi.encodeCall(registry.register, (quote, ext, to, signature)));
+    }
+
+    function check(bytes32 id, Model memory m) private view {
+        Enclave memory e = registry.enclave(id);
+        assertEq(e.validUntil, m.validUntil, "validUntil");
+        assertEq(e.revokedAt, m.revokedAt, "revokedAt");
+        assertEq(e.payee, m.payee, "payee");
+        EnclaveStatus expected = EnclaveStatus.Active;
+        if (!m.known) expected = EnclaveStatus.Unknown;
+        else if (m.revokedAt != 0) expected = EnclaveStatus.Revoked;
+        else if (m.retired) expected = EnclaveStatus.Retired;
+        else if (block.timestamp > m.validUntil) expected = EnclaveStatus.Expired;
+        assertEq(uint256(e.status), uint256(expected), "status");
+    }
+
+    /// @dev Anything at all: never a registration, never a renewal.
+    function testFuzz_anything(bytes calldata quote, bytes calldata ext, address to, bytes calldata signature) public {
+        (bool ok,) = address(registry).call(abi.encodeCall(registry.register, (quote, ext, to, signature)));
+        assertFalse(ok, "register");
+        (ok,) = address(registry).call(abi.encodeCall(registry.renew, (quote, bytes32(ext), block.number - 1)));
+        assertFalse(ok, "renew");
+        (ok,) = address(registry).call(abi.encodeCall(registry.invalidate, (bytes32(ext), quote)));
+        assertFalse(ok, "invalidate");
+        (ok,) = address(registry).call(abi.encodeCall(registry.retire, (bytes32(ext))));
+        assertFalse(ok, "retire");
     }
 }

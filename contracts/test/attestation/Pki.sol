@@ -12,6 +12,8 @@ interface AttestationVm {
     function skip(bool really, string calldata reason) external;
     function parseBytes(string calldata text) external pure returns (bytes memory);
     function parseJsonBool(string calldata json, string calldata key) external pure returns (bool);
+    function setEvmVersion(string calldata evm) external;
+    function envOr(string calldata name, uint256 otherwise) external view returns (uint256);
 }
 
 /// @notice What a certificate of the test PKI says, and who signs it.

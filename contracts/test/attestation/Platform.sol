@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {DcapParser} from "../../src/attestation/DcapParser.sol";
 import {DcapVerifier} from "../../src/attestation/DcapVerifier.sol";
 import {EnclaveRegistry} from "../../src/attestation/EnclaveRegistry.sol";
+import {PlatformTcb} from "../../src/interfaces/IDcapVerifier.sol";
 import {Pki} from "./Pki.sol";
 
 /// @notice A verifier below the test root that knows one machine, and a registry.
@@ -56,6 +57,11 @@ abstract contract Platform is Pki {
         teachLists();
         teachDocuments();
         teachMachine();
+    }
+
+    /// @dev The PCK certificate that came `number`-th, with this quoting enclave and these SVNs of a TD.
+    function platformOf(uint32 number, uint16 qeSvn, bytes16 svn) internal pure returns (PlatformTcb) {
+        return PlatformTcb.wrap(bytes32(abi.encodePacked(number, qeSvn, svn, bytes10(0))));
     }
 
     function rootCrl(uint64 from, uint256[] memory serials) internal view returns (bytes memory) {

@@ -45,7 +45,7 @@ contract AttestationVectorsTest is Collateral {
             if (good) {
                 ++accepted;
                 assertEq(q.codeHash, vm.parseJsonBytes32(json, string.concat(at, ".workloadId")), name);
-                assertEq(abi.encodePacked(q.reportData), vm.parseJsonBytes(json, ".reportData"), name);
+                assertEq(abi.encodePacked(q.reportData0, q.reportData1), vm.parseJsonBytes(json, ".reportData"), name);
             }
             at = string.concat(".cases[", vm.toString(++i), "]");
         }

@@ -42,6 +42,10 @@ contract TestRegistry is IEnclaveRegistry {
         revert("TestRegistry: use add");
     }
 
+    function renew(bytes calldata, bytes32, uint256) external pure returns (bytes32) {
+        revert("TestRegistry: use set");
+    }
+
     function retire(bytes32) external pure {
         revert("TestRegistry: use set");
     }
