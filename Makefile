@@ -11,7 +11,7 @@ MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 DEMO ?= $(lastword $(sort $(wildcard $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/demo/*)))
 
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk \
-        fuzz-contracts fuzz demo bench interop-lm lint tidy format fresh clean
+        fuzz-contracts fuzz demo bench bench-lm interop-lm lint tidy format fresh clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -69,6 +69,12 @@ interop-lm: build model ## Compare losses and logits with transformers + PEFT (i
 	@cmake --build $(BUILD) -j $(JOBS) --target ffe_losses
 	@tests/interop/lm/run "$$(find $(BUILD) -name ffe_losses -type f -executable | head -1)" \
 	  "$(MODELS)/smollm2-135m-instruct-q4_1.gguf" "$(DEMO)/adapters/alice" "$(DEMO)/rows/evaluation-pool.jsonl"
+
+bench-lm: build model ## Our trainer beside transformers + PEFT in one run (installs them from PyPI)
+	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target bench_lm_peer
+	@python3 bench/lm/compare.py $(BUILD)/bin "$$(scripts/setup-peer)" \
+	  "$(MODELS)/smollm2-135m-instruct-q4_1.gguf" $(BENCH_ARGS)
 
 lint: setup contracts setup-sdk ## Check formatting and lint the contracts (warnings are errors in every build)
 	@scripts/lint

@@ -68,12 +68,7 @@ void check_example(const ModelConfig& config, const Example& example, const std:
 
 Engine::Engine(const ModelFile& model, EngineOptions options)
     : options_(with_defaults(options, model.config())) {
-  if (!numeric_supported(options_.numeric)) {
-    throw Error(
-        ErrorCode::kUnsupported,
-        "this processor cannot run the numeric path " + std::string(numeric_name(options_.numeric)),
-        "use --numeric auto");
-  }
+  require_numeric(options_.numeric);
   base_ = std::make_unique<BaseModel>(model, options_.numeric, options_.threads);
 }
 

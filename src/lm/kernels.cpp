@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "lm/bf16.hpp"
+
 namespace ffe::lm {
 namespace {
 
@@ -33,6 +35,9 @@ struct V {
   }
   void store(float* p) const { store_n(p, kLanes); }
   void store_n(float* p, size_t n) const { std::copy_n(v, n, p); }
+  void store_bf16(uint16_t* p) const {
+    for (size_t i = 0; i < kLanes; ++i) p[i] = ffe::lm::to_bf16(v[i]);
+  }
   static V fma(V a, V b, V c) {
     return each([&](size_t i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
   }

@@ -88,6 +88,9 @@ struct Kernels {
   float (*dot)(const float* x, const float* y, size_t n);
   void (*add)(const float* x, size_t n, float* y);  // y += x
 
+  // y = x rounded to bf16, to nearest even.
+  void (*to_bf16)(const float* x, size_t n, uint16_t* y);
+
   // AdamW's update of one stretch of parameters; see optimizer.cpp.
   void (*adamw)(float* p, float* m, float* v, const float* g, size_t n, const float* constants);
 };

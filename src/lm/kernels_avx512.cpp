@@ -1,5 +1,6 @@
 // Kernels for AVX-512 (F, BW, DQ, VL). Compiled with those flags; reached only after a CPUID check.
 #include <cstddef>
+#include <cstdint>
 #include <immintrin.h>
 
 namespace ffe::lm {
@@ -18,6 +19,16 @@ struct V {
   static V load_n(const float* p, size_t n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store_n(float* p, size_t n) const { _mm512_mask_storeu_ps(p, mask(n), v); }
+  void store_bf16(uint16_t* p) const {
+    const __m512i bits = _mm512_castps_si512(v);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded =
+        _mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff)), odd);
+    const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+    const __m512i result = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(0x400000));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(result, 16)));
+  }
   static V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
   static V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
   static V min(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }

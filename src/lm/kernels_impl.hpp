@@ -314,6 +314,15 @@ void exp_scale(float* x, size_t n, float max, float factor) {
   stretches(n, [&](size_t i, size_t c) { store(exp(load(x + i, c) - m) * f, x + i, c); });
 }
 
+void to_bf16(const float* x, size_t n, uint16_t* y) {
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) V::load(x + i).store_bf16(y + i);
+  if (i == n) return;
+  uint16_t rest[kLanes];
+  V::load_n(x + i, n - i).store_bf16(rest);
+  for (size_t l = 0; i < n; ++i, ++l) y[i] = rest[l];
+}
+
 // --- Optimiser -------------------------------------------------------------------------------
 
 // constants: gradient factor, beta1, 1-beta1, beta2, 1-beta2, 1-lr*decay, -lr/correction1,
@@ -339,7 +348,7 @@ constexpr Kernels make_kernels(const char* name) {
           rotate,      swiglu,        swiglu_backward,
           softmax,     softmax_again, softmax_backward,
           log_sum_exp, exp_scale,     dot,
-          add,         adamw};
+          add,         to_bf16,       adamw};
 }
 
 }  // namespace

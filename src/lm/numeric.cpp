@@ -1,6 +1,7 @@
 #include "lm/numeric.hpp"
 
 #include "base/error.hpp"
+#include "lm/amx.hpp"
 #include "lm/kernels.hpp"
 #include "lm/numeric_matrix.hpp"
 
@@ -15,6 +16,20 @@ namespace {
 
 constexpr NumericPath kAllPaths[] = {NumericPath::kF32, NumericPath::kBf16Emulated,
                                      NumericPath::kAvx512Bf16, NumericPath::kAmxBf16};
+
+// Why this machine cannot run the path; empty where it can.
+std::string obstacle_to(NumericPath path) {
+  switch (path) {
+    case NumericPath::kF32:
+    case NumericPath::kBf16Emulated:
+      return {};
+    case NumericPath::kAvx512Bf16:
+      return avx512_bf16_product() ? "" : "the processor has no AVX512_BF16";
+    case NumericPath::kAmxBf16:
+      return amx_obstacle();
+  }
+  return "unknown";
+}
 
 }  // namespace
 
@@ -42,16 +57,16 @@ NumericPath numeric_from_name(std::string_view name) {
 }
 
 bool numeric_supported(NumericPath path) {
-  switch (path) {
-    case NumericPath::kF32:
-    case NumericPath::kBf16Emulated:
-      return true;
-    case NumericPath::kAvx512Bf16:
-      return avx512_bf16_product() != nullptr;
-    case NumericPath::kAmxBf16:
-      return false;
-  }
-  return false;
+  return obstacle_to(path).empty();
+}
+
+void require_numeric(NumericPath path) {
+  const std::string obstacle = obstacle_to(path);
+  if (obstacle.empty()) return;
+  throw Error(ErrorCode::kUnsupported,
+              "this machine cannot run the numeric path " + std::string(numeric_name(path)) + ": " +
+                  obstacle,
+              "use --numeric auto");
 }
 
 std::vector<NumericPath> supported_numeric_paths() {
@@ -72,11 +87,7 @@ NumericPath best_numeric_path() {
 
 std::unique_ptr<FrozenMatrix> make_frozen_matrix(NumericPath path, size_t rows, size_t columns,
                                                  const WeightReader& read, int threads) {
-  if (!numeric_supported(path)) {
-    throw Error(ErrorCode::kUnsupported,
-                "this processor cannot run the numeric path " + std::string(numeric_name(path)),
-                "use --numeric auto");
-  }
+  require_numeric(path);
   return path == NumericPath::kF32 ? make_f32_matrix(rows, columns, read, threads)
                                    : make_bf16_matrix(path, rows, columns, read, threads);
 }

@@ -9,7 +9,8 @@ namespace ffe::lm {
 
 // Everything but the products with frozen weights (LoRA's own products, attention, norms, the
 // optimiser) is fp32 on every path. Same inputs on the same path give the same bits whatever the
-// number of threads, the packing, or the instruction set (AVX2 or AVX-512) that a path runs on.
+// number of threads, the packing, or the instruction set (AVX2 or AVX-512) that a path runs on. Two
+// paths never promise each other's bits: each sums in an order of its own (docs/trainer-performance.md).
 enum class NumericPath {
   kF32,           // "f32"           fp32 weights and arithmetic (AVX2 or AVX-512 by CPUID)
   kBf16Emulated,  // "bf16-emulated" operands rounded to bf16, fp32 arithmetic: for tests
@@ -22,6 +23,8 @@ std::string_view numeric_name(NumericPath path);
 NumericPath numeric_from_name(std::string_view name);
 // Whether this machine can run it.
 bool numeric_supported(NumericPath path);
+// Throws Error{kUnsupported} that says why this machine cannot run it.
+void require_numeric(NumericPath path);
 std::vector<NumericPath> supported_numeric_paths();
 // The fastest that this machine can run.
 NumericPath best_numeric_path();

@@ -2,6 +2,7 @@
 // product, sums in fp32.
 #include <algorithm>
 
+#include "lm/amx.hpp"
 #include "lm/bf16.hpp"
 #include "lm/numeric_matrix.hpp"
 #include "lm/parallel.hpp"
@@ -14,37 +15,46 @@ std::unique_ptr<FrozenMatrix> make_f32_matrix(size_t rows, size_t columns, const
 
 namespace {
 
-constexpr size_t kDepthBlock = 768;  // a panel of 24 KiB stays in the first-level cache
-
-size_t even(size_t n) {
-  return n + n % 2;
+size_t round_up(size_t n, size_t step) {
+  return (n + step - 1) / step * step;
 }
 
-// The activations of a product, rounded; rows of an odd length get a zero.
-template <class T, class Convert>
-const T* rounded(const FrozenProduct& p, size_t depth, int threads, Convert convert) {
-  thread_local AlignedBuffer<T> buffer;
-  const size_t width = even(depth);
-  buffer.resize(p.m * width);
-  T* to = buffer.data();
+// Activations in bf16, each row padded with zeros.
+struct RoundedRows {
+  const uint16_t* values;
+  size_t stride;
+};
+
+RoundedRows round_rows(const FrozenProduct& p, size_t depth, size_t padded, int threads) {
+  thread_local AlignedBuffer<uint16_t> buffer;
+  // An odd number of cache lines, so that the rows of a tile do not fall on the same few sets.
+  const size_t stride = round_up(padded, 32) | 32;
+  buffer.resize(p.m * stride);
+  uint16_t* to = buffer.data();
   parallel_rows(threads, p.m, [&](size_t i) {
-    for (size_t k = 0; k < depth; ++k) to[i * width + k] = convert(p.x[i * p.x_row + k]);
-    if (width > depth) to[i * width + depth] = 0;
+    kernels().to_bf16(p.x + i * p.x_row, depth, to + i * stride);
+    std::fill(to + i * stride + depth, to + i * stride + padded, uint16_t{0});
   });
-  return to;
+  return {to, stride};
 }
 
-using Product = void (*)(const Bf16Product&);
-
-// Panels of sixteen outputs, [outputs / 16][depth / 2][16][2]: for AVX512_BF16, and a tile register
-// of AMX holds sixteen of its lines.
+// Panels of sixteen outputs, [outputs / 16][depth / 2][16][2]: a vector of AVX512_BF16 holds a line
+// of a panel, a tile of AMX sixteen lines. The depth is padded with zeros to whole steps.
 class Bf16Matrix final : public FrozenMatrix {
  public:
-  Bf16Matrix(size_t rows, size_t columns, const WeightReader& read, int threads, Product product)
+  struct Backend {
+    Bf16ProductFunction product;
+    size_t step;   // of the depth
+    size_t block;  // of the depth: what stays in the first-level cache
+  };
+
+  Bf16Matrix(size_t rows, size_t columns, const WeightReader& read, int threads, Backend backend)
       : FrozenMatrix(rows, columns),
-        product_(product),
-        forward_(round_up_lanes(rows) * even(columns)),
-        backward_(round_up_lanes(columns) * even(rows)) {
+        backend_(backend),
+        forward_depth_(round_up(columns, backend.step)),
+        backward_depth_(round_up(rows, backend.step)),
+        forward_(round_up_lanes(rows) * forward_depth_),
+        backward_(round_up_lanes(columns) * backward_depth_) {
     std::fill_n(forward_.data(), forward_.size(), uint16_t{0});
     std::fill_n(backward_.data(), backward_.size(), uint16_t{0});
     constexpr size_t kRowsAtOnce = 1024;  // even, so that no pair is cut
@@ -57,13 +67,13 @@ class Bf16Matrix final : public FrozenMatrix {
   }
 
   void forward(const FrozenProduct& p, int threads) const override {
-    multiply(p, forward_.data(), rows_, columns_, threads);
+    multiply(p, forward_.data(), rows_, columns_, forward_depth_, threads);
   }
   void backward(const FrozenProduct& p, int threads) const override {
-    multiply(p, backward_.data(), columns_, rows_, threads);
+    multiply(p, backward_.data(), columns_, rows_, backward_depth_, threads);
   }
   void copy_row(size_t row, float* out) const override {
-    const uint16_t* panel = forward_.data() + row / kLanes * kLanes * even(columns_);
+    const uint16_t* panel = forward_.data() + row / kLanes * kLanes * forward_depth_;
     for (size_t k = 0; k < columns_; ++k) {
       out[k] = from_bf16(panel[k / 2 * 2 * kLanes + row % kLanes * 2 + k % 2]);
     }
@@ -76,39 +86,42 @@ class Bf16Matrix final : public FrozenMatrix {
       for (size_t r = block * kLanes; r < end; ++r) {
         const size_t row = first + r;
         uint16_t* panel =
-            forward_.data() + row / kLanes * kLanes * even(columns_) + row % kLanes * 2;
+            forward_.data() + row / kLanes * kLanes * forward_depth_ + row % kLanes * 2;
         uint16_t* back = backward_.data() + row / 2 * 2 * kLanes + row % 2;
         for (size_t k = 0; k < columns_; ++k) {
           const uint16_t value = to_bf16(values[r * columns_ + k]);
           panel[k / 2 * 2 * kLanes + k % 2] = value;
-          back[k / kLanes * kLanes * even(rows_) + k % kLanes * 2] = value;
+          back[k / kLanes * kLanes * backward_depth_ + k % kLanes * 2] = value;
         }
       }
     });
   }
 
   void multiply(const FrozenProduct& p, const uint16_t* panels, size_t width, size_t depth,
-                int threads) const {
-    const size_t padded = even(depth);
-    const uint16_t* x = rounded<uint16_t>(p, depth, threads, to_bf16);
+                size_t padded, int threads) const {
+    const RoundedRows x = round_rows(p, depth, padded, threads);
     for_each_tile(p.m, width, threads, [&](const Tile& t) {
-      for (size_t k = 0; k < padded; k += kDepthBlock) {
+      for (size_t k = 0; k < padded; k += backend_.block) {
         Bf16Product b;
-        b.a = x + t.row * padded + k;
-        b.a_row = padded;
+        b.a = x.values + t.row * x.stride + k;
+        b.a_row = x.stride;
         b.b = panels + t.column * padded + k * kLanes;
         b.b_panel = padded * kLanes;
-        b.k = std::min(kDepthBlock, padded - k);
+        b.k = std::min(backend_.block, padded - k);
         place_tile(p, t, b, k == 0);
-        product_(b);
+        backend_.product(b);
       }
       add_terms(p, t);
     });
   }
 
-  Product product_;
+  Backend backend_;
+  size_t forward_depth_, backward_depth_;
   AlignedBuffer<uint16_t> forward_, backward_;
 };
+
+constexpr size_t kAvx512Block = 768;  // a panel of 24 KiB
+constexpr size_t kAmxBlock = 512;     // two tiles of rows of X, 32 KiB
 
 float round_to_bf16(float value) {
   return from_bf16(to_bf16(value));
@@ -137,8 +150,14 @@ class EmulatedMatrix final : public FrozenMatrix {
 
  private:
   static FrozenProduct with_rounded(FrozenProduct p, size_t depth, int threads) {
-    p.x = rounded<float>(p, depth, threads, round_to_bf16);
-    p.x_row = even(depth);
+    thread_local AlignedBuffer<float> buffer;
+    buffer.resize(p.m * depth);
+    float* to = buffer.data();
+    parallel_rows(threads, p.m, [&](size_t i) {
+      for (size_t k = 0; k < depth; ++k) to[i * depth + k] = round_to_bf16(p.x[i * p.x_row + k]);
+    });
+    p.x = to;
+    p.x_row = depth;
     return p;
   }
 
@@ -149,10 +168,24 @@ class EmulatedMatrix final : public FrozenMatrix {
 
 std::unique_ptr<FrozenMatrix> make_bf16_matrix(NumericPath path, size_t rows, size_t columns,
                                                const WeightReader& read, int threads) {
-  if (path == NumericPath::kBf16Emulated) {
-    return std::make_unique<EmulatedMatrix>(rows, columns, read, threads);
+  switch (path) {
+    case NumericPath::kAmxBf16:
+      return std::make_unique<Bf16Matrix>(rows, columns, read, threads,
+                                          Bf16Matrix::Backend{amx_product(), kAmxDepth, kAmxBlock});
+    case NumericPath::kAvx512Bf16:
+      return std::make_unique<Bf16Matrix>(
+          rows, columns, read, threads,
+          Bf16Matrix::Backend{avx512_bf16_product(), 2, kAvx512Block});
+    default:
+      return std::make_unique<EmulatedMatrix>(rows, columns, read, threads);
   }
-  return std::make_unique<Bf16Matrix>(rows, columns, read, threads, avx512_bf16_product());
+}
+
+std::unique_ptr<FrozenMatrix> make_emulated_amx_matrix(size_t rows, size_t columns,
+                                                       const WeightReader& read, int threads) {
+  return std::make_unique<Bf16Matrix>(
+      rows, columns, read, threads,
+      Bf16Matrix::Backend{emulated_amx_product, kAmxDepth, kAmxBlock});
 }
 
 }  // namespace ffe::lm

@@ -62,4 +62,8 @@ using WeightReader = std::function<void(uint64_t first, std::span<float> out)>;
 std::unique_ptr<FrozenMatrix> make_frozen_matrix(NumericPath path, size_t rows, size_t columns,
                                                  const WeightReader& read, int threads);
 
+// The amx-bf16 path on emulated tiles: the same layouts, tails and chains on every machine.
+std::unique_ptr<FrozenMatrix> make_emulated_amx_matrix(size_t rows, size_t columns,
+                                                       const WeightReader& read, int threads);
+
 }  // namespace ffe::lm

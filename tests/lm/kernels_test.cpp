@@ -1,10 +1,14 @@
 // Every kernel against plain loops in double, and every instruction set against the scalar twin.
 #include "lm/kernels.hpp"
 
+#include <bit>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 #include <random>
 #include <vector>
+
+#include "lm/bf16.hpp"
 
 namespace ffe::lm {
 namespace {
@@ -279,6 +283,130 @@ TEST(Kernels, RotationTurnsBack) {
     std::vector<float> back = turned;
     kernels().rotate(back.data(), half, cosine.data(), sine.data(), -1);
     expect_near(back, {x.begin(), x.end()}, 1e-6);
+  }
+}
+
+TEST(Kernels, RoundingToBf16) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  std::vector<float> x = {
+      0,        -0.0f,     1,         1.00390625f,   1.01171875f,   3.3895314e38f,
+      infinity, -infinity, 0x1p-140f, std::nanf(""), std::nanf("1")};
+  const std::vector<float> more = random_values(100, 16, 1e3f);
+  x.insert(x.end(), more.begin(), more.end());
+  // A NaN whose upper half alone would be an infinity.
+  x.push_back(std::bit_cast<float>(0x7f800001u));
+  for (size_t n : {1u, 16u, 17u, 112u}) {
+    std::vector<uint16_t> want(n);
+    for (size_t i = 0; i < n; ++i) want[i] = to_bf16(x[i]);
+    std::vector<const Kernels*> all = fast_kernels();
+    all.push_back(&scalar_kernels());
+    for (const Kernels* k : all) {
+      std::vector<uint16_t> got(n + 1, 0x1234);
+      k->to_bf16(x.data(), n, got.data());
+      EXPECT_EQ(got.back(), 0x1234) << k->name;
+      got.pop_back();
+      EXPECT_EQ(got, want) << k->name;
+    }
+  }
+  EXPECT_EQ(to_bf16(1.00390625f), 0x3f80);  // halfway: to even, down
+  EXPECT_EQ(to_bf16(1.01171875f), 0x3f82);  // halfway: to even, up
+  EXPECT_EQ(to_bf16(3.3895314e38f), 0x7f7f);
+  EXPECT_TRUE(std::isnan(from_bf16(to_bf16(std::bit_cast<float>(0x7f800001u)))));
+}
+
+TEST(Kernels, AdamW) {
+  for (size_t n : {1u, 16u, 45u}) {
+    const std::vector<float> g = random_values(n, 17);
+    const std::vector<float> p = random_values(n, 18);
+    const std::vector<float> m = random_values(n, 19, 0.1f);
+    std::vector<float> v = random_values(n, 20, 0.01f);
+    for (float& x : v) x = std::abs(x);
+    const double clip = 0.5, beta1 = 0.9, beta2 = 0.999, decay = 0.99, rate = 0.01, correction = 3;
+    const double epsilon = 1e-8;
+    const float constants[9] = {
+        static_cast<float>(clip),  static_cast<float>(beta1),      static_cast<float>(1 - beta1),
+        static_cast<float>(beta2), static_cast<float>(1 - beta2),  static_cast<float>(decay),
+        static_cast<float>(-rate), static_cast<float>(correction), static_cast<float>(epsilon)};
+    std::vector<double> want(3 * n);
+    for (size_t i = 0; i < n; ++i) {
+      const double gradient = g[i] * clip;
+      want[n + i] = m[i] * beta1 + gradient * (1 - beta1);
+      want[2 * n + i] = v[i] * beta2 + gradient * gradient * (1 - beta2);
+      want[i] =
+          p[i] * decay - rate * want[n + i] / (std::sqrt(want[2 * n + i]) * correction + epsilon);
+    }
+    expect_near(same_on_all([&](const Kernels& k) {
+                  std::vector<float> state = p;
+                  state.insert(state.end(), m.begin(), m.end());
+                  state.insert(state.end(), v.begin(), v.end());
+                  k.adamw(&state[0], &state[n], &state[2 * n], g.data(), n, constants);
+                  return state;
+                }),
+                want, 1e-5);
+  }
+}
+
+TEST(Kernels, SoftmaxBackwardAndScaling) {
+  for (size_t n : {1u, 16u, 45u}) {
+    const std::vector<float> p = random_values(n, 21);
+    const std::vector<float> dp = random_values(n, 22);
+    const std::vector<float> w = random_values(n, 23);
+    std::vector<double> slope(n), scaled(n);
+    for (size_t i = 0; i < n; ++i) {
+      slope[i] = double{p[i]} * (double{dp[i]} - 0.3) * 0.125;
+      scaled[i] = double{p[i]} * 1.7 * w[i];
+    }
+    expect_near(same_on_all([&](const Kernels& k) {
+                  std::vector<float> out = dp;
+                  k.softmax_backward(p.data(), out.data(), 0.3f, 0.125f, n);
+                  return out;
+                }),
+                slope, 1e-6);
+    expect_near(same_on_all([&](const Kernels& k) {
+                  std::vector<float> out(n);
+                  k.rms_scale(p.data(), w.data(), n, 1.7f, out.data());
+                  return out;
+                }),
+                scaled, 1e-6);
+  }
+}
+
+// AVX512_BF16 against plain loops, and cut in two. Processors may round within a pair as they like.
+TEST(Kernels, Avx512Bf16Product) {
+  if (!avx512_bf16_product()) GTEST_SKIP() << "NO AVX512_BF16, NOT TESTED HERE";
+  for (size_t m : {1u, 12u, 25u}) {
+    for (size_t n : {1u, 16u, 50u}) {
+      const size_t k = 34;
+      std::vector<float> a = random_values(m * k, 24);
+      std::vector<float> b = random_values(n * k, 25);
+      for (float& x : a) x = from_bf16(to_bf16(x));
+      for (float& x : b) x = from_bf16(to_bf16(x));
+      std::vector<uint16_t> left(m * k), panels(round_up_lanes(n) * k);
+      for (size_t i = 0; i < a.size(); ++i) left[i] = to_bf16(a[i]);
+      for (size_t j = 0; j < n; ++j) {
+        for (size_t l = 0; l < k; ++l) {
+          panels[j / 16 * 16 * k + l / 2 * 32 + j % 16 * 2 + l % 2] = to_bf16(b[j * k + l]);
+        }
+      }
+      std::vector<double> want(m * n);
+      for (size_t i = 0; i < m * n; ++i) {
+        for (size_t l = 0; l < k; ++l) want[i] += double{a[i / n * k + l]} * b[i % n * k + l];
+      }
+      std::vector<float> got(m * n), cut(m * n);
+      Bf16Product p{left.data(), k, panels.data(), 16 * k, nullptr, 0, got.data(), n, m, n, k};
+      avx512_bf16_product()(p);
+      expect_near(got, want, 1e-5);
+      p.c = cut.data();
+      p.k = 12;
+      avx512_bf16_product()(p);
+      p.a += 12;
+      p.b += 12 * kLanes;
+      p.c0 = cut.data();
+      p.c0_row = n;
+      p.k = k - 12;
+      avx512_bf16_product()(p);
+      EXPECT_EQ(cut, got);
+    }
   }
 }
 
