@@ -9,8 +9,8 @@
 namespace ffe::lm {
 namespace {
 
-constexpr size_t kDepthBlock = 384;      // a panel of 24 KiB stays in the first-level cache
-constexpr size_t kBackwardChunk = 1024;  // rows of W transposed at a time
+constexpr size_t kDepthBlock = 384;  // a panel of 24 KiB stays in the first-level cache
+constexpr size_t kTasksPerThread = 3;
 
 class F32Matrix final : public FrozenMatrix {
  public:
@@ -46,30 +46,22 @@ class F32Matrix final : public FrozenMatrix {
     });
   }
 
+  // Each task takes a strip of columns; the block of W that it needs next is transposed into the
+  // second-level cache and meets all of the task's rows there.
   void backward(const FrozenProduct& p, int threads) const override {
-    const size_t chunk = std::min(kBackwardChunk, round_up_lanes(rows_));
-    const size_t width = round_up_lanes(columns_);
-    AlignedBuffer<float>& scratch = scratch_of_thread();
-    scratch.resize(chunk * width);
-    for (size_t first = 0; first < rows_; first += chunk) {
-      const size_t depth = std::min(chunk, rows_ - first);
-      transpose_chunk(first, depth, scratch.data(), threads);
-      const bool last = first + depth == rows_;
-      for_each_tile(p.m, columns_, threads, [&](const Tile& t) {
-        for (size_t k = 0; k < depth; k += kDepthBlock) {
-          BlockProduct b;
-          b.a = p.x + t.row * p.x_row + first + k;
-          b.a_row = p.x_row;
-          b.a_col = 1;
-          b.b = scratch.data() + t.column * depth + k * kLanes;
-          b.b_row = kLanes;
-          b.b_panel = depth * kLanes;
-          b.k = std::min(kDepthBlock, depth - k);
-          multiply_tile(p, t, b, first + k == 0);
-        }
-        if (last) add_terms(p, t);
-      });
-    }
+    const size_t strips = (columns_ + kTileColumns - 1) / kTileColumns;
+    const size_t row_tiles = (p.m + kTileRows - 1) / kTileRows;
+    // Few strips for many threads: cut the rows too, and transpose more than once.
+    const size_t wanted = (kTasksPerThread * static_cast<size_t>(threads) + strips - 1) / strips;
+    const size_t parts = threads == 1 ? 1 : std::clamp<size_t>(wanted, 1, row_tiles);
+    const size_t height = (row_tiles + parts - 1) / parts * kTileRows;
+    parallel_for(threads, parts * strips, [&](size_t task) {
+      const size_t row = task / strips * height;
+      if (row >= p.m) return;
+      const size_t column = task % strips * kTileColumns;
+      backward_strip(
+          p, {row, std::min(height, p.m - row), column, std::min(kTileColumns, columns_ - column)});
+    });
   }
 
   void copy_row(size_t row, float* out) const override {
@@ -78,24 +70,40 @@ class F32Matrix final : public FrozenMatrix {
   }
 
  private:
-  // One for all matrices: the calling thread's, which its workers fill and read.
-  static AlignedBuffer<float>& scratch_of_thread() {
-    thread_local AlignedBuffer<float> scratch;
-    return scratch;
+  void backward_strip(const FrozenProduct& p, const Tile& strip) const {
+    thread_local AlignedBuffer<float> block(kDepthBlock * kTileColumns);
+    for (size_t first = 0; first < rows_; first += kDepthBlock) {
+      const size_t depth = std::min(kDepthBlock, rows_ - first);
+      transpose_block(first, depth, strip, block.data());
+      for (size_t row = 0; row < strip.rows; row += kTileRows) {
+        const Tile t{strip.row + row, std::min(kTileRows, strip.rows - row), strip.column,
+                     strip.columns};
+        BlockProduct b;
+        b.a = p.x + t.row * p.x_row + first;
+        b.a_row = p.x_row;
+        b.a_col = 1;
+        b.b = block.data();
+        b.b_row = kLanes;
+        b.b_panel = depth * kLanes;
+        b.k = depth;
+        multiply_tile(p, t, b, first == 0);
+      }
+    }
+    add_terms(p, strip);
   }
 
-  // Rows [first, first + depth) of W as panels of sixteen columns.
-  void transpose_chunk(size_t first, size_t depth, float* scratch, int threads) const {
-    parallel_for(threads, (columns_ + kLanes - 1) / kLanes, [&](size_t panel) {
-      const size_t column = panel * kLanes;
-      const size_t width = std::min(kLanes, columns_ - column);
-      float* to = scratch + column * depth;
+  // Rows [first, first + depth) of the strip's columns of W, as panels of sixteen columns.
+  void transpose_block(size_t first, size_t depth, const Tile& strip, float* block) const {
+    for (size_t column = 0; column < strip.columns; column += kLanes) {
+      const size_t width = std::min(kLanes, strip.columns - column);
+      float* to = block + column * depth;
       for (size_t row = 0; row < depth; row += kLanes) {
-        const float* from = panels_.data() + (first + row) * columns_ + column * kLanes;
+        const float* from =
+            panels_.data() + (first + row) * columns_ + (strip.column + column) * kLanes;
         kernels().transpose(from, kLanes, width, std::min(kLanes, depth - row), to + row * kLanes,
                             kLanes, kLanes);
       }
-    });
+    }
   }
 
   AlignedBuffer<float> panels_;
