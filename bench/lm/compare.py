@@ -96,6 +96,7 @@ def model_rates(ours, trained, products):
 def run_case(name, options, models, folder):
     kind, count, system, train_bar, evaluate_bar = CASES[name]
     binary = str(Path(options.bin) / "lm_ours")
+    count = options.rows or count
     rows, tokens = folder / "rows.jsonl", folder / "tokens.jsonl"
     rows.write_text("".join(json.dumps(row) + "\n" for row in wordnet_rows(count)))
     command = [binary, "tokens", models["smollm2"], str(rows)] + ([system] if system else [])
@@ -160,6 +161,7 @@ def main():
     parser.add_argument("python")
     parser.add_argument("smollm2")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, help="rows of a round (default: by case)")
     parser.add_argument("--case", action="append", choices=list(CASES))
     parser.add_argument("--alone", action="store_true", help="ours without the peer")
     options = parser.parse_args()
