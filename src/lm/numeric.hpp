@@ -10,7 +10,8 @@ namespace ffe::lm {
 // Everything but the products with frozen weights (LoRA's own products, attention, norms, the
 // optimiser) is fp32 on every path. Same inputs on the same path give the same bits whatever the
 // number of threads, the packing, or the instruction set (AVX2 or AVX-512) that a path runs on. Two
-// paths never promise each other's bits: each sums in an order of its own (docs/trainer-performance.md).
+// paths never promise each other's bits: each sums in an order of its own
+// (docs/trainer-performance.md).
 enum class NumericPath {
   kF32,           // "f32"           fp32 weights and arithmetic (AVX2 or AVX-512 by CPUID)
   kBf16Emulated,  // "bf16-emulated" operands rounded to bf16, fp32 arithmetic: for tests
