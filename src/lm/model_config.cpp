@@ -15,6 +15,7 @@ constexpr uint64_t kMaxWidth = 1u << 18;
 constexpr uint64_t kMaxLayers = 1u << 10;
 constexpr uint64_t kMaxHeads = 1u << 12;
 constexpr uint64_t kMaxPositions = 1u << 26;
+constexpr uint32_t kMistralWindow = 4096;
 
 std::optional<Architecture> architecture_from(std::string_view name) {
   for (Architecture a :
@@ -71,13 +72,14 @@ void check(const ModelConfig& c, std::string_view what) {
   for (int32_t id : c.eos) check_token("eos_token_id", id);
 }
 
-// Members of config.json: absent and null mean the same to transformers.
+// Members of config.json: absent and null mean the same to transformers, with one exception.
 class Fields {
  public:
   Fields(const Json& json, std::string_view what) : json_(json), what_(what) {
     if (!json.is_object()) bad(what, "is not an object");
   }
 
+  bool has(std::string_view key) const { return json_.contains(key); }
   const Json* find(std::string_view key) const {
     auto it = json_.find(key);
     return it == json_.end() || it->is_null() ? nullptr : &*it;
@@ -170,7 +172,10 @@ void read_rope(const Fields& f, ModelConfig& c) {
 
 uint32_t read_window(const Fields& f, const ModelConfig& c) {
   const uint32_t window = f.find_size("sliding_window").value_or(0);
-  if (c.architecture == Architecture::kMistral) return window;
+  // transformers' MistralConfig has a window unless the file says null.
+  if (c.architecture == Architecture::kMistral) {
+    return f.has("sliding_window") ? window : kMistralWindow;
+  }
   if (c.architecture == Architecture::kLlama || window == 0) return 0;
   if (!f.flag("use_sliding_window", false)) return 0;
   uint32_t sliding = 0;  // layers with a window

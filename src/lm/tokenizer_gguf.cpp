@@ -86,6 +86,9 @@ class GgufLoader {
       }
       t_.special[i] = types_[i] == kControl || types_[i] == kUnknown;
       if (types_[i] != kControl && types_[i] != kUserDefined) continue;
+      if (++added_ > kMaxAddedTokens) {
+        bad(what_, "tokenizer.ggml.token_type marks too many tokens as control or user-defined");
+      }
       AddedToken added;
       added.content = tokens[i];
       added.id = static_cast<int32_t>(i);
@@ -167,6 +170,7 @@ class GgufLoader {
   const std::string& what_;
   TokenizerData& t_;
   std::vector<int64_t> types_;
+  size_t added_ = 0;
   bool adds_bos_ = false;
 };
 

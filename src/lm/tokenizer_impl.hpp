@@ -19,6 +19,8 @@ namespace ffe::lm {
 inline constexpr std::string_view kMetaspace = "\xe2\x96\x81";  // U+2581, SentencePiece's space
 
 inline constexpr uint32_t kMaxTokens = 1u << 22;
+// Adding one takes time in proportion to those before it.
+inline constexpr size_t kMaxAddedTokens = 1u << 14;
 
 struct StringHash {
   using is_transparent = void;

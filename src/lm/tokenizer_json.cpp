@@ -62,6 +62,7 @@ class JsonLoader {
       const Json* v = find(model, field);
       if (v != nullptr && *v != "" && *v != 0.0) unsupported(at, field);
     }
+    limit_ids(model);
     read_vocab(model, at);
     read_added();
     read_normalizer();
@@ -85,8 +86,18 @@ class JsonLoader {
   }
 
  private:
+  // Tables are as long as the highest id, so a short file must not name a high one. Vocabularies
+  // have gaps, but small ones.
+  void limit_ids(const Json& model) {
+    size_t entries = 0;
+    for (const Json* list : {find(model, "vocab"), find(json_, "added_tokens")}) {
+      if (list != nullptr) entries += list->size();
+    }
+    id_limit_ = static_cast<int64_t>(std::min<size_t>(kMaxTokens, 2 * entries + 4096));
+  }
+
   void place(const std::string& token, int64_t id, const std::string& at) {
-    if (id < 0 || id >= kMaxId) bad(at, "token id " + std::to_string(id) + " is out of range");
+    if (id < 0 || id >= id_limit_) bad(at, "token id " + std::to_string(id) + " is out of range");
     const auto index = static_cast<size_t>(id);
     if (index >= t_.tokens.size()) {
       t_.tokens.resize(index + 1);
@@ -117,6 +128,7 @@ class JsonLoader {
     if (list == nullptr) return;
     const std::string at = what_ + ": added_tokens";
     if (!list->is_array()) bad(at, "is not a list");
+    if (list->size() > kMaxAddedTokens) bad(at, "has too many entries");
     for (const Json& entry : *list) {
       AddedToken token;
       token.content = json_string(entry, "content", at);
@@ -271,6 +283,7 @@ class JsonLoader {
   const Json& json_;
   const std::string& what_;
   TokenizerData& t_;
+  int64_t id_limit_ = 0;
   std::vector<bool> used_;
   std::vector<AddedToken> added_;
 };

@@ -1,6 +1,7 @@
 #include "lm/weights.hpp"
 
-#include <cmath>
+#include <atomic>
+#include <bit>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -78,6 +79,15 @@ void check_against(const ModelConfig& config, Sources& sources, const std::strin
                   "the configuration describes another model");
     }
   }
+}
+
+// Exponents of all ones are infinities and NaNs. Written so that it is vectorised.
+bool all_finite(const float* values, uint64_t count) {
+  uint32_t broken = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    broken |= (std::bit_cast<uint32_t>(values[i]) & 0x7f800000u) == 0x7f800000u;
+  }
+  return broken == 0;
 }
 
 bool ignorable(std::string_view name) {
@@ -325,11 +335,18 @@ void ModelFile::read_rows_f32(std::string_view name, uint64_t first_row,
   const uint64_t head_dim = impl_->config.head_dim;
   const int threads =
       out.size() < kParallelElements ? 1 : static_cast<int>(std::thread::hardware_concurrency());
+  std::atomic<bool> finite = true;
   parallel_rows(threads, wanted, [&](uint64_t r) {
     uint64_t row = first_row + r;
     if (s.interleaved) row = interleaved_row(row, head_dim);
-    dequantise(s.info.dtype, s.data.data() + row * row_bytes, out.data() + r * columns, columns);
+    float* values = out.data() + r * columns;
+    dequantise(s.info.dtype, s.data.data() + row * row_bytes, values, columns);
+    if (!all_finite(values, columns)) finite.store(false, std::memory_order_relaxed);
   });
+  if (!finite) {
+    bad(s.file, "tensor \"" + std::string(name) + "\" has a value that is not a number or infinite",
+        "the model file is damaged");
+  }
 }
 
 void ModelFile::check_finite() const {
@@ -339,14 +356,7 @@ void ModelFile::check_finite() const {
     const uint64_t step = std::max<uint64_t>(1, (uint64_t{1} << 22) / columns);
     for (uint64_t row = 0; row < s.info.rows(); row += step) {
       buffer.resize(std::min(step, s.info.rows() - row) * columns);
-      // The rows of a bias are counted in values.
-      read_rows_f32(name, row, buffer);
-      for (float v : buffer) {
-        if (!std::isfinite(v)) {
-          bad(s.file, "tensor \"" + name + "\" has a value that is not a number or infinite",
-              "the model file is damaged");
-        }
-      }
+      read_rows_f32(name, row, buffer);  // which checks what it reads
     }
   }
 }

@@ -256,6 +256,9 @@ TEST(BadFiles, ErrorsNameTheField) {
       {broken("/model/vocab/a", 2), "id"},
       {broken("/model/vocab/a", 4'000'000'000u), "out of range"},
       {broken("/model/vocab/a", uint64_t{1} << 63), "out of range"},
+      // Within what a vocabulary may have, but not one of three entries.
+      {broken("/model/vocab/a", 1'000'000u), "out of range"},
+      {broken("/added_tokens", Json(Json::array_t(20'000, Json::object()))), "added_tokens"},
       {broken("/model/merges", Json::array({"a z"})), "merges[0]"},
       {broken("/model/merges", Json::array({"ab"})), "merges[0]"},
       {broken("/model/merges", Json::array({Json::array({"a"})})), "merges[0]"},

@@ -8,6 +8,7 @@
 #include "base/hex.hpp"
 #include "crypto/hash.hpp"
 #include "lm/dtype.hpp"
+#include "lm/engine.hpp"
 #include "lm/gguf.hpp"
 #include "lm/gguf_builder.hpp"
 #include "lm/lm_test_util.hpp"
@@ -220,8 +221,12 @@ TEST(Folder, ErrorsNameTensorOrField) {
     small.values["model.layers.0.mlp.up_proj.weight"][7] = std::nanf("");
     small.save();
     const ModelFile model = ModelFile::open(small.dir.path());
-    EXPECT_NE(error_of([&] { model.check_finite(); }).find("model.layers.0.mlp.up_proj.weight"),
-              std::string::npos);
+    for (const std::string& message :
+         {error_of([&] { model.check_finite(); }), error_of([&] { Engine{model}; })}) {
+      EXPECT_NE(message.find("\"model.layers.0.mlp.up_proj.weight\" has a value that is not"),
+                std::string::npos)
+          << message;
+    }
   }
   EXPECT_NE(error_of([] { ModelFile::open("/nowhere/model.gguf"); }), "");
 }
@@ -254,6 +259,10 @@ TEST(Folder, VersionsOfConfigAgree) {
   Json mistral = small.config;
   mistral["model_type"] = "mistral";
   mistral["sliding_window"] = 4096u;
+  EXPECT_EQ(ModelConfig::from_hf(mistral, "m").sliding_window, 4096u);
+  mistral["sliding_window"] = nullptr;
+  EXPECT_EQ(ModelConfig::from_hf(mistral, "m").sliding_window, 0u);
+  mistral.erase("sliding_window");
   EXPECT_EQ(ModelConfig::from_hf(mistral, "m").sliding_window, 4096u);
   Json qwen = small.config;
   qwen["model_type"] = "qwen2";
@@ -528,6 +537,81 @@ TEST(Gguf, EveryTruncationAndManyFlipsAreHandled) {
     flipped[(state >> 8) % 2048] = static_cast<uint8_t>(state >> 24);
     error_of([&] { ModelConfig::from_gguf(GgufFile(flipped, "file")); });
   }
+}
+
+// Small files that claim to be large, and files of one kind under the name of another: an error
+// that names the tensor or field, long before memory is asked for.
+TEST(BadFiles, GgufClaimsAreChecked) {
+  SmallModel small;
+  const fs::path path = small.dir.path() / "m.gguf";
+  const auto expect = [&](const Bytes& bytes, const std::string& part) {
+    write(path, bytes);
+    const std::string message = error_of([&] { ModelFile::open(path); });
+    EXPECT_NE(message.find(part), std::string::npos) << message << " lacks " << part;
+  };
+  const Bytes whole = gguf_of(small).build();
+  // The last tensor in the file is the last by its Hugging Face name, eight floats.
+  expect(Bytes(whole.begin(), whole.end() - 32),
+         "tensor \"output_norm.weight\" lies beyond the end of the file");
+  GgufBuilder g = gguf_of(small);
+  g.tensor("blk.9.attn_q.weight", {1u << 20, 1u << 19}, 0, Bytes(4));
+  expect(g.build(), "\"blk.9.attn_q.weight\" lies beyond the end of the file");
+  // A list that claims more than the file has; a text that does.
+  Bytes bytes = GgufBuilder().ints("a.list", {7}).build();
+  const auto patch = [&](size_t from_start, uint64_t value) {
+    Bytes patched = bytes;
+    put_le64(&patched[from_start], value);
+    return patched;
+  };
+  constexpr size_t kFirstValue = 4 + 4 + 8 + 8 + 8 + 6 + 4;  // header, key, type
+  expect(patch(kFirstValue + 4, uint64_t{1} << 60), "metadata \"a.list\" is longer than the file");
+  bytes = GgufBuilder().text("a.text", "value").build();
+  expect(patch(kFirstValue, ~uint64_t{0}), "ends within metadata \"a.text\"");
+  // Another shape than the metadata says; another kind of file.
+  g = gguf_of(small);
+  g.u32("llama.attention.key_length", 6);
+  expect(g.build(), "has shape");
+  expect(write_safetensors(small.tensors()), "is not a GGUF file");
+  small.values["model.layers.1.mlp.down_proj.weight"][3] = INFINITY;
+  write(path, gguf_of(small).build());
+  const ModelFile damaged = ModelFile::open(path);
+  EXPECT_NE(error_of([&] {
+              Engine{damaged};
+            }).find("\"model.layers.1.mlp.down_proj.weight\" has a value that is not"),
+            std::string::npos);
+}
+
+TEST(BadFiles, FolderClaimsAreChecked) {
+  SmallModel small;
+  small.save();
+  const auto expect = [&](const std::string& part) {
+    const std::string message = small.open_error();
+    EXPECT_NE(message.find(part), std::string::npos) << message << " lacks " << part;
+  };
+  const fs::path config = small.dir.path() / "config.json";
+  const fs::path weights = small.dir.path() / "model.safetensors";
+  // The largest model that the limits allow, in a file of a few hundred bytes.
+  Json large = small.config;
+  large["vocab_size"] = 1u << 22;
+  large["hidden_size"] = 1u << 18;
+  large["num_hidden_layers"] = 1u << 10;
+  large["num_attention_heads"] = 64u;
+  large["intermediate_size"] = 1u << 20;
+  write(config, large.dump());
+  expect("\"model.embed_tokens.weight\" has shape [6,8], the configuration says [4194304,262144]");
+  write(config, std::string(100'000, '['));
+  expect("nested");
+  write(config, "{\"model_type\": ");
+  expect("config.json");
+  write(config, small.config.dump());
+  write(weights, gguf_of(small).build());
+  expect("model.safetensors: header length");
+  const Bytes whole = write_safetensors(small.tensors());
+  write(weights, Bytes(whole.begin(), whole.end() - 4));
+  expect("the file is truncated or damaged");
+  Bytes index = safetensors_with(std::string("{\"x\":") + std::string(50'000, '[') + "}", 0);
+  write(weights, index);
+  expect("nested");
 }
 
 // The Llama 2 vectors' tokenizer as GGUF has it: scores instead of a list of merges.
