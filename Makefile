@@ -11,7 +11,7 @@ MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 DEMO ?= $(lastword $(sort $(wildcard $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/demo/*)))
 
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk \
-        fuzz-contracts fuzz demo bench bench-lm interop-lm lint tidy format fresh clean
+        fuzz-contracts fuzz demo bench bench-lm bench-storage interop-lm lint tidy format fresh clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -64,6 +64,11 @@ bench: build model ## Run the benchmarks
 	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null
 	@cmake --build $(BUILD) -j $(JOBS)
 	@scripts/bench $(BUILD)
+
+bench-storage: build setup-interop ## Our 0G Storage client and node beside the official SDK (some minutes)
+	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target bench_storage test_storage_tool ffe
+	@bench/storage/run $(BUILD)
 
 interop-lm: build model ## Compare losses and logits with transformers + PEFT (installs them from PyPI)
 	@cmake --build $(BUILD) -j $(JOBS) --target ffe_losses

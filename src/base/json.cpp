@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/json_strings.hpp"
+
 namespace ffe {
 namespace {
 
@@ -9,10 +11,12 @@ namespace {
   throw Error(ErrorCode::kBadInput, std::string(what) + ": " + why);
 }
 
-// A parser callback sees depth and keys before values are built, so limits hold early.
+// A parser callback sees depth and keys before values are built, so limits hold early. It also puts
+// the strings back that were cut out.
 class Guard {
  public:
-  Guard(std::string_view what, JsonLimits limits) : what_(what), limits_(limits) {}
+  Guard(std::string_view what, JsonLimits limits, const CutJson& cut)
+      : what_(what), limits_(limits), cut_(cut) {}
 
   bool operator()(int depth, Json::parse_event_t event, Json& parsed) {
     using Event = Json::parse_event_t;
@@ -26,12 +30,23 @@ class Guard {
     if (event == Event::key && !keys_.back().insert(parsed.get<std::string>()).second) {
       bad(what_, "duplicate key \"" + parsed.get<std::string>() + "\"");
     }
+    if (event == Event::key || (event == Event::value && parsed.is_string())) restore(parsed);
     return true;
   }
 
  private:
+  void restore(Json& parsed) {
+    if (next_ < cut_.cuts.size() && cut_.cuts[next_].ordinal == ordinal_) {
+      parsed = std::string(cut_.cuts[next_++].content);
+    }
+    ++ordinal_;
+  }
+
   std::string what_;
   JsonLimits limits_;
+  const CutJson& cut_;
+  size_t ordinal_ = 0;
+  size_t next_ = 0;
   std::vector<std::set<std::string>> keys_;
 };
 
@@ -94,6 +109,42 @@ void write_string(const std::string& s, std::string& out) {
   out += '"';
 }
 
+void write_text(const Json& v, Json::error_handler_t on_bad_utf8, std::string& out) {
+  const char* comma = "";
+  auto text = [&](const std::string& s) {
+    if (is_plain_json_string(s)) {
+      out.append(1, '"').append(s).append(1, '"');
+    } else {
+      out += Json(s).dump(-1, ' ', false, on_bad_utf8);
+    }
+  };
+  switch (v.type()) {
+    case Json::value_t::object:
+      out += '{';
+      for (const auto& [key, member] : v.items()) {
+        out += std::exchange(comma, ",");
+        text(key);
+        out += ':';
+        write_text(member, on_bad_utf8, out);
+      }
+      out += '}';
+      return;
+    case Json::value_t::array:
+      out += '[';
+      for (const Json& element : v) {
+        out += std::exchange(comma, ",");
+        write_text(element, on_bad_utf8, out);
+      }
+      out += ']';
+      return;
+    case Json::value_t::string:
+      text(v.get_ref<const std::string&>());
+      return;
+    default:
+      out += v.dump();
+  }
+}
+
 void write(const Json& v, std::string& out) {
   constexpr int64_t kMax = int64_t{1} << 53;
   switch (v.type()) {
@@ -147,13 +198,21 @@ Json parse_json(std::string_view text, std::string_view what, JsonLimits limits)
   if (text.size() > limits.max_bytes) {
     bad(what, "larger than " + std::to_string(limits.max_bytes) + " bytes");
   }
+  const CutJson cut = cut_long_strings(text);
+  if (!cut.cuts.empty()) text = cut.text;
   try {
-    return Json::parse(text.begin(), text.end(), Guard(what, limits));
+    return Json::parse(text.begin(), text.end(), Guard(what, limits, cut));
   } catch (const Json::parse_error& e) {
-    bad(what, "not JSON at byte " + std::to_string(e.byte));
+    bad(what, "not JSON at byte " + std::to_string(cut.original_offset(e.byte)));
   } catch (const Json::exception&) {  // a number beyond every type, such as 1e999
     bad(what, "holds a number that is out of range");
   }
+}
+
+std::string json_text(const Json& value, Json::error_handler_t on_bad_utf8) {
+  std::string out;
+  write_text(value, on_bad_utf8, out);
+  return out;
 }
 
 std::string canonical_json(const Json& value) {

@@ -23,14 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxArtifact = size_t{4} << 30;
 
-storage::ClientOptions storage_options(const Network& network) {
-  storage::ClientOptions options;
-  options.rpc_url = network.rpc_url;
-  options.nodes = network.storage_nodes;
-  options.indexer_url = network.indexer_url;
-  return options;
-}
-
 void step(const Events& events, std::string_view verb, std::string_view text) {
   if (events.step) events.step(verb, text);
 }
@@ -73,6 +65,14 @@ DataCheck check_data(const fs::path& file) {
         "write one JSON object a line, for example {\"prompt\":\"…\",\"completion\":\"…\"}");
   }
   return out;
+}
+
+storage::ClientOptions storage_options(const Network& network) {
+  storage::ClientOptions options;
+  options.rpc_url = network.rpc_url;
+  options.nodes = network.storage_nodes;
+  options.indexer_url = network.indexer_url;
+  return options;
 }
 
 Client::Client(Network network, const crypto::PrivateKey& key)
@@ -125,7 +125,7 @@ OpenResult Client::open_session(const OpenRequest& request, const Events& events
   session::seal_blob_file(request.pool, session_key, context, signer_of(sender_.key()), blob,
                           progress(events, "Encrypting"));
   step(events, "Uploading", "evaluation pool and public sample to 0G Storage");
-  terms.eval_root = storage_.upload(blob, sender_, progress(events, "Uploading")).root;
+  terms.eval_root = storage_.upload(blob, sender_, {.sending = progress(events, "Uploading")}).root;
   terms.sample_root = storage_.upload(request.sample, sender_).root;
 
   std::string recipe_text = session::to_text(request.recipe);
@@ -201,7 +201,7 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
   out.data_hash = sealed.data_hash;
   step(events, "Encrypting",
        std::to_string(sealed.blob_length) + " bytes to the enclave's session key");
-  out.blob_root = storage_.upload(blob, sender_, progress(events, "Uploading")).root;
+  out.blob_root = storage_.upload(blob, sender_, {.sending = progress(events, "Uploading")}).root;
   step(events, "Uploading", "0G Storage " + to_hex0x(out.blob_root.bytes).substr(0, 10) + "…");
 
   session::ContributionView earlier = coordinator_.contribution(session_id, address());

@@ -107,6 +107,9 @@ struct Status {
 DataCheck check_data(const std::filesystem::path& file);
 
 // One account on one network. Not thread-safe.
+// What a storage client needs of a network.
+storage::ClientOptions storage_options(const Network& network);
+
 class Client {
  public:
   // Checks that the endpoint's chain is the network's. The key signs and pays; it never leaves.

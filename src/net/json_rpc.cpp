@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/json_strings.hpp"
+
 namespace ffe::net {
 namespace {
 
@@ -103,7 +105,7 @@ HttpResponse JsonRpcClient::post(const Json& body, std::string_view what) {
   request.max_body = options_.max_body;
   request.unix_socket = options_.unix_socket;
   try {
-    request.body = body.dump();
+    request.body = json_text(body);
   } catch (const Json::exception&) {
     throw Error(ErrorCode::kBadInput, std::string(what) + ": the parameters are not UTF-8 text");
   }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/json_strings.hpp"
+
 namespace ffe::net {
 namespace {
 
@@ -38,10 +40,8 @@ class Walker {
   }
 
   void string() {
-    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\') ++at_;
-    }
-    ++at_;
+    const size_t end = json_string_end(text_, at_);
+    at_ = end == std::string_view::npos ? text_.size() : end + 1;
   }
 
   // Skips one value and returns its text.

@@ -1,5 +1,6 @@
 #include "net/json_rpc_server.hpp"
 
+#include "base/json_strings.hpp"
 #include "base/log.hpp"
 #include "net/json_rpc_ids.hpp"
 
@@ -7,7 +8,7 @@ namespace ffe::net {
 namespace {
 
 std::string text_of(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(value, Json::error_handler_t::replace);
 }
 
 std::string reply(const std::string& raw_id, const char* member, const Json& value) {

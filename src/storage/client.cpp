@@ -1,10 +1,29 @@
 #include "storage/client.hpp"
 
+#include <bit>
+
 #include "base/hex.hpp"
 #include "storage/downloader.hpp"
 #include "storage/uploader.hpp"
 
 namespace ffe::storage {
+namespace {
+
+// Calls `work` with each fragment of a file, where it begins, and the file's size.
+template <class Work>
+void for_fragments(const std::filesystem::path& file, uint64_t fragment_bytes, Work work) {
+  if (!std::has_single_bit(fragment_bytes) || fragment_bytes < kChunkBytes ||
+      fragment_bytes > kFragmentBytes) {
+    throw Error(ErrorCode::kUsage, "a fragment is a power of two from 256 bytes to 4 GiB");
+  }
+  const uint64_t total = open_source(file)->size();
+  file_shape(total);  // refuses an empty file
+  for (uint64_t at = 0; at < total; at += fragment_bytes) {
+    work(*open_source(file, at, std::min(fragment_bytes, total - at)), at, total);
+  }
+}
+
+}  // namespace
 
 struct Client::Impl {
   ClientOptions options;
@@ -19,9 +38,11 @@ ClientOptions network_options(std::string_view name) {
   } else if (name == "galileo") {
     o.rpc_url = "https://evmrpc-testnet.0g.ai";
     o.indexer_url = "https://indexer-storage-testnet-turbo.0g.ai";
+    o.flow = address_from_hex("0x22e03a6a89b950f1c82ec5e74f8eca321a105296");
   } else if (name == "aristotle") {
     o.rpc_url = "https://evmrpc.0g.ai";
     o.indexer_url = "https://indexer-storage-turbo.0g.ai";
+    o.flow = address_from_hex("0x62d4144db0f0a6fbbaeb6296c785c71b3d57c526");
   } else {
     throw Error(ErrorCode::kUsage, "unknown network \"" + std::string(name) + "\"",
                 "use devnet, galileo or aristotle");
@@ -37,6 +58,16 @@ std::optional<int> official_encryption(ByteView head, uint64_t size) {
   return std::nullopt;
 }
 
+std::vector<H256> fragment_roots(const std::filesystem::path& file, uint64_t fragment_bytes,
+                                 const Progress& progress) {
+  std::vector<H256> roots;
+  for_fragments(file, fragment_bytes, [&](const Source& part, uint64_t at, uint64_t total) {
+    roots.push_back(
+        data_root(part, [&](uint64_t done, uint64_t) { report(progress, at + done, total); }));
+  });
+  return roots;
+}
+
 Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>()) {
   impl_->options = std::move(options);
 }
@@ -44,31 +75,26 @@ Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>()) {
 Client::~Client() = default;
 
 UploadResult Client::upload(const std::filesystem::path& file, evm::Sender& sender,
-                            Progress progress) {
+                            const UploadEvents& events) {
   const auto source = open_source(file);
-  return Uploader(impl_->options, impl_->http, *source, sender, progress).run();
+  return Uploader(impl_->options, impl_->http, *source, sender, events).run();
 }
 
-UploadResult Client::upload(ByteView bytes, evm::Sender& sender, Progress progress) {
+UploadResult Client::upload(ByteView bytes, evm::Sender& sender, const UploadEvents& events) {
   const auto source = memory_source(bytes);
-  return Uploader(impl_->options, impl_->http, *source, sender, progress).run();
+  return Uploader(impl_->options, impl_->http, *source, sender, events).run();
 }
 
 std::vector<UploadResult> Client::upload_fragments(const std::filesystem::path& file,
-                                                   evm::Sender& sender, Progress progress,
+                                                   evm::Sender& sender, const UploadEvents& events,
                                                    uint64_t fragment_bytes) {
-  const bool power_of_two = fragment_bytes != 0 && (fragment_bytes & (fragment_bytes - 1)) == 0;
-  if (!power_of_two || fragment_bytes < kChunkBytes || fragment_bytes > kFragmentBytes) {
-    throw Error(ErrorCode::kUsage, "a fragment is a power of two from 256 bytes to 4 GiB");
-  }
-  const uint64_t size = open_source(file)->size();
-  file_shape(size);  // refuses an empty file
   std::vector<UploadResult> results;
-  for (uint64_t at = 0; at < size; at += fragment_bytes) {
-    const auto source = open_source(file, at, std::min(fragment_bytes, size - at));
-    const Progress part = [&](uint64_t done, uint64_t) { report(progress, at + done, size); };
-    results.push_back(Uploader(impl_->options, impl_->http, *source, sender, part).run());
-  }
+  for_fragments(file, fragment_bytes, [&](const Source& part, uint64_t at, uint64_t total) {
+    const UploadEvents shifted{
+        [&](uint64_t done, uint64_t) { report(events.hashing, at + done, total); },
+        [&](uint64_t done, uint64_t) { report(events.sending, at + done, total); }, events.paying};
+    results.push_back(Uploader(impl_->options, impl_->http, part, sender, shifted).run());
+  });
   return results;
 }
 
@@ -114,6 +140,10 @@ void Client::download_fragments(std::span<const H256> roots, const std::filesyst
 
 std::optional<FileInfo> Client::info(const H256& root) {
   return Downloader(impl_->options, impl_->http, root).find();
+}
+
+std::vector<Location> Client::locations(const H256& root) {
+  return Downloader(impl_->options, impl_->http, root).locations();
 }
 
 }  // namespace ffe::storage

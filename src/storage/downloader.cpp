@@ -29,7 +29,7 @@ double seconds_since(Clock::time_point start) {
 
 void Downloader::ask_nodes() {
   holders_.clear();
-  for (Peer& peer : reach(find_nodes(options_, http_, root_))) {
+  for (Peer& peer : reach(find_nodes(options_, http_, root_), options_)) {
     try {
       auto info = with_retries(kAskAttempts, [&] { return peer.node->file_info(root_); });
       if (info && !info->pruned) holders_.push_back({std::move(peer), std::move(*info)});
@@ -54,6 +54,16 @@ std::optional<FileInfo> Downloader::find() {
     backoff.wait();
   }
   return chosen_;
+}
+
+std::vector<Location> Downloader::locations() {
+  find();
+  std::vector<Location> out;
+  for (const Holder& h : holders_) out.push_back({h.peer.node->url(), h.peer.shard, h.info});
+  std::stable_sort(out.begin(), out.end(), [](const Location& a, const Location& b) {
+    return a.info.finalized > b.info.finalized;
+  });
+  return out;
 }
 
 const FileInfo& Downloader::locate() {

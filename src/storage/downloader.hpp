@@ -24,6 +24,7 @@ class Downloader {
   const FileInfo& locate();
   // The same without an error for an unknown root.
   std::optional<FileInfo> find();
+  std::vector<Location> locations();
   void run(Sink& sink, const Progress& progress);
 
  private:

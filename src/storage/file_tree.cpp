@@ -21,29 +21,67 @@ std::span<uint8_t> read_padded(const Source& source, const FileShape& shape, uin
   return buffer;
 }
 
+// Roots of segments of a source, several at once, with one progress over all calls.
+class SegmentHasher {
+ public:
+  SegmentHasher(const Source& source, const Progress& progress, unsigned threads)
+      : source_(source), shape_(file_shape(source.size())), progress_(progress) {
+    if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
+    threads_ = threads;
+  }
+
+  const FileShape& shape() const { return shape_; }
+
+  // Of the segments from `first` on, as many as `out` has.
+  void hash(uint64_t first, std::span<H256> out) {
+    std::atomic<size_t> next{0};
+    const auto threads = static_cast<unsigned>(std::min<size_t>(threads_, out.size()));
+    run_parallel(threads, [&](const std::atomic<bool>& stop) {
+      Bytes buffer;
+      for (size_t i; !stop && (i = next++) < out.size();) {
+        const uint64_t index = first + i;
+        out[i] = segment_root(shape_, index, read_padded(source_, shape_, index, buffer));
+        advance(std::min(kSegmentBytes, shape_.size - index * kSegmentBytes));
+      }
+    });
+  }
+
+ private:
+  void advance(uint64_t bytes) {
+    std::lock_guard lock(mutex_);
+    done_ += bytes;
+    report(progress_, done_, shape_.size);
+  }
+
+  const Source& source_;
+  const FileShape shape_;
+  const Progress& progress_;
+  unsigned threads_;
+  std::mutex mutex_;
+  uint64_t done_ = 0;
+};
+
 }  // namespace
 
-FileTree FileTree::of(const Source& source, const Progress& progress, unsigned threads) {
-  FileTree tree;
-  tree.shape_ = file_shape(source.size());
-  const FileShape& shape = tree.shape_;
-  std::vector<H256> roots(shape.padded_segments, zero_root(kSegmentHeight));
+H256 data_root(const Source& source, const Progress& progress, unsigned threads) {
+  constexpr uint64_t kBatch = 256;  // segments: 64 MiB of the file, 8 KiB of roots
+  SegmentHasher hasher(source, progress, threads);
+  SegmentFolder folder;
+  std::vector<H256> roots;
+  for (uint64_t at = 0; at < hasher.shape().segments; at += kBatch) {
+    roots.resize(std::min(kBatch, hasher.shape().segments - at));
+    hasher.hash(at, roots);
+    for (const H256& root : roots) folder.push(root);
+  }
+  return folder.finish(hasher.shape());
+}
 
-  if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency(), 1u, 8u);
-  threads = static_cast<unsigned>(std::min<uint64_t>(threads, shape.segments));
-  std::atomic<uint64_t> next{0};
-  std::mutex report;
-  uint64_t done = 0;
-  run_parallel(threads, [&](const std::atomic<bool>& stop) {
-    Bytes buffer;
-    for (uint64_t i; !stop && (i = next++) < shape.segments;) {
-      roots[i] = storage::segment_root(shape, i, read_padded(source, shape, i, buffer));
-      if (!progress) continue;
-      std::lock_guard lock(report);
-      done += std::min(kSegmentBytes, shape.size - i * kSegmentBytes);
-      progress(done, shape.size);
-    }
-  });
+FileTree FileTree::of(const Source& source, const Progress& progress, unsigned threads) {
+  SegmentHasher hasher(source, progress, threads);
+  FileTree tree;
+  tree.shape_ = hasher.shape();
+  std::vector<H256> roots(tree.shape_.padded_segments, zero_root(kSegmentHeight));
+  hasher.hash(0, std::span(roots).first(tree.shape_.segments));
 
   tree.levels_.push_back(std::move(roots));
   while (tree.levels_.back().size() > 1) tree.levels_.push_back(level_above(tree.levels_.back()));

@@ -90,14 +90,10 @@ Submission parse_submission(const evm::Log& log) {
   return s;
 }
 
-evm::U256 submission_fee(evm::RpcClient& rpc, const Address& flow,
-                         std::span<const SubmissionNode> nodes) {
+evm::U256 sector_price(evm::RpcClient& rpc, const Address& flow) {
   const evm::ContractAbi& abi = flow_abi();
   const Address market = rpc.read(flow, abi.function("market"), {})[0].as_address();
-  const evm::U256 price = rpc.read(market, abi.function("pricePerSector"), {})[0].as_u256();
-  evm::U256 sectors;
-  for (const SubmissionNode& node : nodes) sectors += evm::U256::power_of_two(node.height);
-  return sectors * price;
+  return rpc.read(market, abi.function("pricePerSector"), {})[0].as_u256();
 }
 
 Bytes submit_calldata(uint64_t size, std::span<const SubmissionNode> nodes,
@@ -110,8 +106,7 @@ Bytes submit_calldata(uint64_t size, std::span<const SubmissionNode> nodes,
 }
 
 Submission submit(evm::Sender& sender, const Address& flow, uint64_t size,
-                  std::span<const SubmissionNode> nodes) {
-  const evm::U256 fee = submission_fee(sender.rpc(), flow, nodes);
+                  std::span<const SubmissionNode> nodes, const evm::U256& fee) {
   const evm::Receipt receipt =
       sender.send(flow, submit_calldata(size, nodes, sender.address()), fee);
   for (const evm::Log& log : receipt.logs) {

@@ -37,17 +37,18 @@ struct Submission {
 // Throws Error{kBadInput} if the log is not a Submit event that obeys the padding rules.
 Submission parse_submission(const evm::Log& log);
 
-// Sectors times the market's price, in wei. Throws Error{kChain, kNetwork}.
-evm::U256 submission_fee(evm::RpcClient& rpc, const Address& flow,
-                         std::span<const SubmissionNode> nodes);
+// The market's price in wei for one sector of 256 bytes; a submission costs that times its padded
+// sectors. Throws Error{kChain, kNetwork}.
+evm::U256 sector_price(evm::RpcClient& rpc, const Address& flow);
 
 // The call of the current `submit`, without tags.
 Bytes submit_calldata(uint64_t size, std::span<const SubmissionNode> nodes,
                       const Address& submitter);
 
-// Pays and waits for the receipt. Throws Error{kChain} if the receipt has no Submit event of ours.
+// Pays `fee` and waits for the receipt. Throws Error{kChain} if the receipt has no Submit event of
+// ours.
 Submission submit(evm::Sender& sender, const Address& flow, uint64_t size,
-                  std::span<const SubmissionNode> nodes);
+                  std::span<const SubmissionNode> nodes, const evm::U256& fee);
 
 // Submissions of exactly these nodes and this size in blocks [from, to], oldest first.
 std::vector<Submission> find_submissions(evm::RpcClient& rpc, const Address& flow, uint64_t size,

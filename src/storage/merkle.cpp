@@ -218,6 +218,24 @@ ProofCheck check_proof(const FileShape& shape, const H256& root, uint64_t index,
   return count == 1 && position == index ? ProofCheck::kOk : ProofCheck::kWrongPosition;
 }
 
+void SegmentFolder::push(const H256& segment_root) {
+  Subtree subtree{segment_root, 0};
+  while (!stack_.empty() && stack_.back().height == subtree.height) {
+    subtree = {tree_parent(stack_.back().root, subtree.root), subtree.height + 1};
+    stack_.pop_back();
+  }
+  stack_.push_back(subtree);
+}
+
+H256 SegmentFolder::finish(const FileShape& shape) {
+  for (uint64_t i = shape.segments; i < shape.padded_segments; ++i) {
+    push(zero_root(kSegmentHeight));
+  }
+  H256 root = stack_.back().root;
+  for (size_t i = stack_.size() - 1; i-- > 0;) root = tree_parent(stack_[i].root, root);
+  return root;
+}
+
 RootHasher::RootHasher() {
   buffer_.reserve(kSegmentBytes);
 }
@@ -242,45 +260,19 @@ void RootHasher::update(ByteView bytes) {
 }
 
 void RootHasher::add_segment(const uint8_t* data) {
-  push({tree_root(leaf_hashes({data, kSegmentBytes}, kSegmentChunks)), 0});
+  levels_.push(tree_root(leaf_hashes({data, kSegmentBytes}, kSegmentChunks)));
   ++full_segments_;
-}
-
-void RootHasher::push(Subtree subtree) {
-  while (!stack_.empty() && stack_.back().height == subtree.height) {
-    subtree = {tree_parent(stack_.back().root, subtree.root), subtree.height + 1};
-    stack_.pop_back();
-  }
-  stack_.push_back(subtree);
 }
 
 H256 RootHasher::finish() {
   const FileShape shape = file_shape(size_);
-  push({tree_root(leaf_hashes(buffer_, shape.segment_leaves(full_segments_))), 0});
-  for (uint64_t i = shape.segments; i < shape.padded_segments; ++i) {
-    push({zero_root(kSegmentHeight), 0});
-  }
-  H256 root = stack_.back().root;
-  for (size_t i = stack_.size() - 1; i-- > 0;) root = tree_parent(stack_[i].root, root);
-  return root;
+  levels_.push(tree_root(leaf_hashes(buffer_, shape.segment_leaves(full_segments_))));
+  return levels_.finish(shape);
 }
 
 H256 data_root(ByteView bytes) {
   RootHasher hasher;
   hasher.update(bytes);
-  return hasher.finish();
-}
-
-H256 data_root_of_file(const std::filesystem::path& path) {
-  const auto source = open_source(path);
-  RootHasher hasher;
-  Bytes buffer(kSegmentBytes);
-  for (uint64_t at = 0; at < source->size();) {
-    const uint64_t n = std::min<uint64_t>(buffer.size(), source->size() - at);
-    source->read(at, {buffer.data(), static_cast<size_t>(n)});
-    hasher.update({buffer.data(), static_cast<size_t>(n)});
-    at += n;
-  }
   return hasher.finish();
 }
 

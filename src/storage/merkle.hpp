@@ -84,6 +84,21 @@ std::string_view proof_check_text(ProofCheck check);
 ProofCheck check_proof(const FileShape& shape, const H256& root, uint64_t index,
                        const H256& segment_root, const SegmentProof& proof);
 
+// Folds segment roots, in order, into the data root: keeps one hash per level.
+class SegmentFolder {
+ public:
+  void push(const H256& segment_root);
+  // After `shape.segments` roots; adds the padding. The folder is spent afterwards.
+  H256 finish(const FileShape& shape);
+
+ private:
+  struct Subtree {
+    H256 root;
+    uint32_t height;  // in segments: log2
+  };
+  std::vector<Subtree> stack_;
+};
+
 // Data root of a stream in constant memory (one segment and one hash per level).
 class RootHasher {
  public:
@@ -94,22 +109,15 @@ class RootHasher {
   uint64_t size() const { return size_; }
 
  private:
-  struct Subtree {
-    H256 root;
-    uint32_t height;  // in segments: log2
-  };
   void add_segment(const uint8_t* data);
-  void push(Subtree subtree);
 
   Bytes buffer_;
   uint64_t size_ = 0;
   uint64_t full_segments_ = 0;
-  std::vector<Subtree> stack_;
+  SegmentFolder levels_;
 };
 
 H256 data_root(ByteView bytes);
-// Throws Error{kIo} that names the file.
-H256 data_root_of_file(const std::filesystem::path& path);
 
 // Bytes that can be read at any offset by several threads at once: a file or memory.
 class Source {
@@ -126,10 +134,14 @@ std::unique_ptr<Source> open_source(const std::filesystem::path& path, uint64_t 
                                     uint64_t length);
 std::unique_ptr<Source> memory_source(ByteView bytes);  // keeps the view, not a copy
 
+// Data root of a source in constant memory, read once by up to `threads` threads (0 = as many as
+// the machine has, at most 8). Throws Error{kBadInput} when it is empty, kIo that names the file.
+H256 data_root(const Source& source, const Progress& progress = {}, unsigned threads = 0);
+
 // The tree of a file: keeps one hash per segment, so 4 GiB take 512 KiB.
 class FileTree {
  public:
-  // Reads the source once, by up to `threads` threads (0 = as many as the machine has, at most 8).
+  // Reads the source once, by threads as data_root() does.
   static FileTree of(const Source& source, const Progress& progress = {}, unsigned threads = 0);
 
   const FileShape& shape() const { return shape_; }

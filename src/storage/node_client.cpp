@@ -84,11 +84,14 @@ bool NodeClient::has_segment(uint64_t tx_seq, uint64_t segment) {
   return !ask("zgs_downloadSegmentByTxSeq", Json::array({tx_seq, chunk, chunk + 1})).is_null();
 }
 
-NodeClient::Upload NodeClient::upload(const std::vector<WireSegment>& segments, uint64_t tx_seq) {
+NodeClient::Upload NodeClient::upload(const std::vector<WireSegment>& segments,
+                                      std::optional<uint64_t> tx_seq) {
   Json list = Json::array();
   for (const WireSegment& segment : segments) list.push_back(to_json(segment));
+  Json params = Json::array({std::move(list)});
+  if (tx_seq) params.push_back(*tx_seq);
   try {
-    call("zgs_uploadSegmentsByTxSeq", Json::array({std::move(list), tx_seq}),
+    call(tx_seq ? "zgs_uploadSegmentsByTxSeq" : "zgs_uploadSegments", std::move(params),
          options_.request_timeout_ms);
     return Upload::kDone;
   } catch (const net::JsonRpcError& e) {

@@ -33,8 +33,9 @@ class NodeClient {
   bool has_segment(uint64_t tx_seq, uint64_t segment);
 
   enum class Upload { kDone, kFinalized, kBusy };
-  // kFinalized: the node has the whole file; kBusy: it asks to come again later.
-  Upload upload(const std::vector<WireSegment>& segments, uint64_t tx_seq);
+  // kFinalized: the node has the whole file; kBusy: it asks to come again later. Without `tx_seq`
+  // they go by root: the node may not know the transaction yet.
+  Upload upload(const std::vector<WireSegment>& segments, std::optional<uint64_t> tx_seq);
 
   // Nothing: not there. The proof is not checked here. A positive `timeout_ms` is the most it
   // takes.

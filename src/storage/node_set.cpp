@@ -36,7 +36,8 @@ std::vector<std::shared_ptr<NodeClient>> find_nodes(const ClientOptions& options
   return nodes;
 }
 
-std::vector<Peer> reach(const std::vector<std::shared_ptr<NodeClient>>& nodes) {
+std::vector<Peer> reach(const std::vector<std::shared_ptr<NodeClient>>& nodes,
+                        const ClientOptions& options) {
   std::vector<std::optional<Peer>> reached(nodes.size());
   std::vector<std::string> problems(nodes.size());
   std::atomic<size_t> next{0};
@@ -50,7 +51,13 @@ std::vector<Peer> reach(const std::vector<std::shared_ptr<NodeClient>>& nodes) {
       } catch (const Error& e) {
         problems[i] = e.what();
         log::debug("storage: {}", e.what());
+        continue;
       }
+      const Address& flow = reached[i]->status.flow;
+      if (!options.flow || flow == *options.flow) continue;
+      problems[i] = nodes[i]->url() + " follows the Flow contract " + to_hex0x(flow.bytes) +
+                    ", not this network's";
+      reached[i].reset();
     }
   });
   std::vector<Peer> peers;
@@ -58,7 +65,7 @@ std::vector<Peer> reach(const std::vector<std::shared_ptr<NodeClient>>& nodes) {
     if (peer) peers.push_back(std::move(*peer));
   }
   if (peers.empty()) {
-    throw Error(ErrorCode::kNetwork, "no storage node answers: " + problems.front(),
+    throw Error(ErrorCode::kNetwork, "no storage node can be used: " + problems.front(),
                 "check the network connection and the nodes' addresses");
   }
   return peers;

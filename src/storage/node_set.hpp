@@ -22,9 +22,10 @@ std::vector<std::shared_ptr<NodeClient>> find_nodes(const ClientOptions& options
                                                     std::shared_ptr<net::HttpClient> http,
                                                     const std::optional<H256>& root = std::nullopt);
 
-// Those that answer, with shard and status. Throws Error{kNetwork} with the last reason if none
-// does.
-std::vector<Peer> reach(const std::vector<std::shared_ptr<NodeClient>>& nodes);
+// Those that answer and follow the Flow contract that `options` names, if it does, with shard and
+// status. Throws Error{kNetwork} with a reason if there are none.
+std::vector<Peer> reach(const std::vector<std::shared_ptr<NodeClient>>& nodes,
+                        const ClientOptions& options);
 
 // The peers needed to hold everything `replicas` times, without those whose URL is in `excluded`.
 // All name the same Flow contract. Throws Error{kNetwork} if they do not suffice.

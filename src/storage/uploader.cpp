@@ -31,8 +31,8 @@ UploadResult Uploader::run() {
                     " bytes is above the 4 GiB of one 0G Storage file",
                 "upload it in fragments");
   }
-  tree_ = FileTree::of(source_);
-  const std::vector<Peer> peers = reach(find_nodes(options_, http_));
+  tree_ = FileTree::of(source_, events_.hashing);
+  const std::vector<Peer> peers = reach(find_nodes(options_, http_), options_);
   std::vector<std::string> excluded;
   for (;;) {
     const std::vector<Peer> chosen = choose(peers, options_.replicas, excluded);
@@ -40,8 +40,8 @@ UploadResult Uploader::run() {
     try {
       if (!tx_seq_ && !find_paid(chosen)) pay(chosen.front().status.flow);
       store(chosen);
-      report(progress_, source_.size(), source_.size());
-      return {tree_->root(), *tx_seq_, tx_hash_};
+      report(events_.sending, source_.size(), source_.size());
+      return {tree_->root(), *tx_seq_, tx_hash_, fee_};
     } catch (const SendFailed& failed) {
       excluded.push_back(failed.url);
       if (excluded.size() > kNodeChanges || excluded.size() >= peers.size()) throw;
@@ -94,7 +94,16 @@ bool Uploader::find_paid(const std::vector<Peer>& peers) {
 }
 
 void Uploader::pay(const Address& flow) {
-  const Submission paid = submit(sender_, flow, tree_->shape().size, tree_->nodes());
+  const evm::U256 price = sector_price(sender_.rpc(), flow);
+  if (price > options_.max_price) {
+    throw Error(ErrorCode::kChain,
+                "the Flow contract " + to_hex0x(flow.bytes) + " asks " + price.to_string() +
+                    " wei for 256 bytes, more than the limit of " + options_.max_price.to_string(),
+                "nothing was paid; check that the nodes are the network's own, or raise the limit");
+  }
+  fee_ = price * tree_->shape().padded_chunks;
+  if (events_.paying) events_.paying(tree_->root(), fee_);
+  const Submission paid = submit(sender_, flow, tree_->shape().size, tree_->nodes(), fee_);
   tx_seq_ = paid.tx_seq;
   tx_hash_ = paid.tx_hash;
 }
@@ -111,6 +120,7 @@ FileInfo Uploader::wait_for_entry(const Peer& peer) {
   const Deadline deadline(options_.log_entry_timeout_ms);
   std::string problem = "it does not know transaction " + std::to_string(*tx_seq_) + " yet";
   unsigned failures = 0;
+  bool ahead = tree_->shape().segments > 1;
   do {
     try {
       if (auto info = peer.node->file_info(*tx_seq_, tree_->root())) {
@@ -118,6 +128,7 @@ FileInfo Uploader::wait_for_entry(const Peer& peer) {
         throw SendFailed(peer.node->url(), "it states another size for the file");
       }
       failures = 0;
+      if (!std::exchange(ahead, true)) send_ahead(peer);
     } catch (const SendFailed&) {
       throw;
     } catch (const Error& e) {
@@ -127,6 +138,16 @@ FileInfo Uploader::wait_for_entry(const Peer& peer) {
     sleep_interruptibly(std::chrono::milliseconds(options_.poll_ms));
   } while (!deadline.over());
   throw SendFailed(peer.node->url(), problem);
+}
+
+// A file of one segment need not wait: a node keeps what it gets by root until it sees the
+// transaction. One that does not is sent the segment again when it does.
+void Uploader::send_ahead(const Peer& peer) {
+  try {
+    peer.node->upload({segment(0)}, std::nullopt);
+  } catch (const Error& e) {
+    log::debug("storage: {}", e.what());
+  }
 }
 
 void Uploader::add_tasks(const Peer& peer, const FileInfo& info, std::vector<Task>& tasks) {
@@ -214,7 +235,7 @@ void Uploader::advance(uint64_t bytes) {
   // With replicas more than the file is sent; progress is told in bytes of the file.
   const uint64_t size = source_.size();
   const double part = total_ == 0 ? 1.0 : static_cast<double>(done_) / static_cast<double>(total_);
-  report(progress_, static_cast<uint64_t>(part * static_cast<double>(size)), size);
+  report(events_.sending, static_cast<uint64_t>(part * static_cast<double>(size)), size);
 }
 
 void Uploader::wait_for_finality(const std::vector<Peer>& peers) {

@@ -16,12 +16,12 @@ namespace ffe::storage {
 class Uploader {
  public:
   Uploader(const ClientOptions& options, std::shared_ptr<net::HttpClient> http,
-           const Source& source, evm::Sender& sender, const Progress& progress)
+           const Source& source, evm::Sender& sender, const UploadEvents& events)
       : options_(options),
         http_(std::move(http)),
         source_(source),
         sender_(sender),
-        progress_(progress) {}
+        events_(events) {}
 
   UploadResult run();
 
@@ -37,6 +37,7 @@ class Uploader {
   void pay(const Address& flow);
   void store(const std::vector<Peer>& peers);
   FileInfo wait_for_entry(const Peer& peer);
+  void send_ahead(const Peer& peer);
   void add_tasks(const Peer& peer, const FileInfo& info, std::vector<Task>& tasks);
   void send_all(const std::vector<Task>& tasks);
   void send(const Task& task);
@@ -48,10 +49,11 @@ class Uploader {
   std::shared_ptr<net::HttpClient> http_;
   const Source& source_;
   evm::Sender& sender_;
-  const Progress& progress_;
+  const UploadEvents& events_;
   std::optional<FileTree> tree_;
   std::optional<uint64_t> tx_seq_;
   H256 tx_hash_;
+  evm::U256 fee_;
   std::mutex progress_mutex_;
   uint64_t done_ = 0;
   uint64_t total_ = 0;

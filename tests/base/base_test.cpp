@@ -1,9 +1,10 @@
 #include <gtest/gtest.h>
+#include <random>
 #include <sys/stat.h>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
-#include "base/json.hpp"
+#include "base/json_strings.hpp"
 #include "base/secret.hpp"
 
 namespace ffe {
@@ -19,6 +20,25 @@ TEST(hex, round_trip_and_errors) {
 }
 
 // RFC 4648 §10.
+TEST(base64, every_length_comes_back) {
+  std::mt19937 random(6);
+  for (size_t size = 0; size < 70; ++size) {
+    Bytes bytes(size);
+    for (uint8_t& b : bytes) b = static_cast<uint8_t>(random());
+    const std::string text = to_base64(bytes);
+    ASSERT_EQ(from_base64(text), bytes);
+    for (size_t at = 0; at < text.size(); ++at) {
+      for (char bad : {'-', '\0', '\xff', '='}) {
+        std::string changed = text;
+        if (changed[at] == '=') continue;
+        changed[at] = bad;
+        if (bad == '=' && at + 2 >= text.size()) continue;  // then it is another text
+        EXPECT_THROW(from_base64(changed), Error) << changed;
+      }
+    }
+  }
+}
+
 TEST(base64, rfc4648_vectors) {
   const std::pair<const char*, const char*> cases[] = {{"", ""},
                                                        {"f", "Zg=="},
@@ -44,6 +64,65 @@ TEST(json, limits_and_duplicates) {
   EXPECT_THROW(parse_json(std::string(100, '['), "doc"), Error);
   EXPECT_THROW(parse_json("[1,2,3]", "doc", {.max_bytes = 3}), Error);
   EXPECT_THROW(parse_json("\"\xff\"", "doc"), Error);
+}
+
+// Strings long enough to be cut out, or nearly so, of every kind; keys among them.
+Json random_document(std::mt19937& random, int depth) {
+  auto text = [&] {
+    const char* alphabets[] = {"abcXYZ019+/=", "ab\\\"\n", "aä€𝄞"};
+    const std::string alphabet = alphabets[random() % 6 == 0 ? 1 : random() % 6 == 0 ? 2 : 0];
+    std::string out;
+    for (size_t n = random() % 3 == 0 ? 1020 + random() % 10 : random() % 5; n > 0; --n) {
+      out += alphabet == "aä€𝄞" ? alphabet : std::string(1, alphabet[random() % alphabet.size()]);
+    }
+    return out;
+  };
+  switch (depth > 3 ? 0 : random() % 5) {
+    case 0:
+    case 1:
+      return text();
+    case 2:
+      return random() % 1000;
+    case 3: {
+      Json array = Json::array();
+      for (size_t n = random() % 4; n > 0; --n) array.push_back(random_document(random, depth + 1));
+      return array;
+    }
+    default: {
+      Json object = Json::object();
+      for (size_t n = random() % 4; n > 0; --n) object[text()] = random_document(random, depth + 1);
+      return object;
+    }
+  }
+}
+
+TEST(json, long_strings_are_as_short_ones) {
+  std::mt19937 random(5);
+  for (int i = 0; i < 300; ++i) {
+    const Json document = random_document(random, 0);
+    const std::string text = document.dump(static_cast<int>(random() % 3) - 1);
+    ASSERT_EQ(parse_json(text, "doc"), document);
+    ASSERT_EQ(json_text(document), document.dump());
+    // Another character anywhere: refused or accepted as by the parser itself.
+    std::string changed = text;
+    changed[random() % changed.size()] = "\"\\x{}[],: "[random() % 10];
+    const Json expected = Json::parse(changed, nullptr, false);
+    try {
+      const Json got = parse_json(changed, "doc");
+      ASSERT_EQ(got, expected) << changed;
+    } catch (const Error& e) {
+      ASSERT_TRUE(expected.is_discarded() || std::string(e.what()).find("duplicate") != size_t(-1));
+    }
+  }
+  const std::string bulk(2000, 'A');
+  for (const std::string& bad : {"[\"" + bulk + "\", x]", "{\"k\":\"" + bulk + "\" \"\"}"}) {
+    try {
+      parse_json(bad, "doc");
+      FAIL() << "accepted";
+    } catch (const Error& e) {
+      EXPECT_NE(std::string(e.what()).find("at byte 20"), std::string::npos) << e.what();
+    }
+  }
 }
 
 // RFC 8785 §3.2.3, the part without floating-point numbers.

@@ -94,7 +94,7 @@ TEST_F(client, files_with_progress) {
     last = done;
   };
   Client c(client_options({node->url()}));
-  const UploadResult up = c.upload(dir_.path() / "in", chain_->sender(), progress);
+  const UploadResult up = c.upload(dir_.path() / "in", chain_->sender(), {.sending = progress});
   EXPECT_EQ(last, data.size());
   last = 0;
   c.download(up.root, dir_.path() / "out", progress);
@@ -123,6 +123,7 @@ TEST_F(client, fragments) {
     const auto part = ByteView(data).subspan(i << 19);
     EXPECT_EQ(parts[i].root, data_root(part.first(std::min<size_t>(part.size(), 1 << 19))));
   }
+  EXPECT_EQ(fragment_roots(dir_.path() / "in", 1 << 19), roots);
   c.download_fragments(roots, dir_.path() / "out");
   EXPECT_EQ(read_file(dir_.path() / "out"), data);
   EXPECT_THROW(c.upload_fragments(dir_.path() / "in", chain_->sender(), {}, 1000), Error);
@@ -138,14 +139,15 @@ TEST_F(client, an_interrupted_upload_goes_on) {
   auto stop_half_way = [](uint64_t done, uint64_t total) {
     if (done > total / 2) throw Error(ErrorCode::kInterrupted, "stopped");
   };
-  EXPECT_THROW(c.upload(data, chain_->sender(), stop_half_way), Error);
+  EXPECT_THROW(c.upload(data, chain_->sender(), {.sending = stop_half_way}), Error);
   const auto half = c.info(data_root(data));
   ASSERT_TRUE(half);
   EXPECT_FALSE(half->finalized);
   std::optional<uint64_t> begins_at;
-  const UploadResult up = c.upload(data, chain_->sender(), [&](uint64_t done, uint64_t) {
-    if (!begins_at) begins_at = done;
-  });
+  const UploadResult up =
+      c.upload(data, chain_->sender(), {.sending = [&](uint64_t done, uint64_t) {
+                 if (!begins_at) begins_at = done;
+               }});
   EXPECT_TRUE(up.tx_hash.is_zero());
   EXPECT_GT(*begins_at, data.size() / 2);
   EXPECT_EQ(submissions(), 1u);
@@ -246,49 +248,137 @@ TEST_F(client, back_pressure_is_waited_out) {
   EXPECT_EQ(download({node->url()}, root), data);
 }
 
-TEST_F(client, a_node_killed_during_an_upload) {
-  const int port = testing::free_port();
-  const std::string url = "http://127.0.0.1:" + std::to_string(port);
-  const std::vector<std::string> command{FFE_STORAGE_TOOL, "serve",
-                                         "--rpc",          chain_->url(),
-                                         "--flow",         to_hex0x(flow_.bytes),
-                                         "--port",         std::to_string(port),
-                                         "--dir",          (dir_.path() / "killed").string()};
-  auto process = std::make_unique<Process>(command);
-  ClientOptions options = client_options({url});
+// A node as a process of its own, to be killed and started again on the same port and folder.
+class client_and_mortal_node : public client {
+ protected:
+  void SetUp() override {
+    client::SetUp();
+    if (!IsSkipped()) start_node();
+  }
+
+  void start_node() {
+    process_ = std::make_unique<Process>(std::vector<std::string>{
+        FFE_STORAGE_TOOL, "serve", "--rpc", chain_->url(), "--flow", to_hex0x(flow_.bytes),
+        "--port", std::to_string(port_), "--dir", (dir_.path() / "mortal").string()});
+    for (int i = 0; i < 500; ++i) {
+      try {
+        call(url_, "zgs_getStatus");
+        return;
+      } catch (const Error&) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    }
+    FAIL() << "the node does not answer";
+  }
+
+  // Runs `work` with a progress that tells when half is done; then the node dies and comes back.
+  template <class Work>
+  void kill_half_way(Work work) {
+    std::atomic<bool> half_way{false};
+    auto running = std::async(std::launch::async, [&] {
+      work([&](uint64_t done, uint64_t total) {
+        if (done >= total / 2) half_way = true;
+      });
+    });
+    // From this thread: the child ends with the thread that started it.
+    while (!half_way &&
+           running.wait_for(std::chrono::milliseconds(1)) == std::future_status::timeout) {
+    }
+    process_->kill();
+    start_node();
+    running.get();
+    EXPECT_TRUE(half_way);
+  }
+
+  const int port_ = testing::free_port();
+  const std::string url_ = "http://127.0.0.1:" + std::to_string(port_);
+  std::unique_ptr<Process> process_;
+};
+
+TEST_F(client_and_mortal_node, dies_during_an_upload_and_a_download) {
+  ClientOptions options = client_options({url_});
   options.workers = 2;
   options.segments_per_call = 1;
+  options.attempts = 20;
   const Bytes data = random_data(8'000'000, 29);
-  std::atomic<bool> half_way{false};
-  for (int i = 0; i < 200; ++i) {
-    try {
-      call(url, "zgs_getStatus");
-      break;
-    } catch (const Error&) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    }
-  }
-  auto upload = std::async(std::launch::async, [&] {
-    return Client(options).upload(data, chain_->sender(), [&](uint64_t done, uint64_t total) {
-      if (done >= total / 2) half_way = true;
-    });
+  H256 root;
+  kill_half_way([&](const Progress& progress) {
+    root = Client(options).upload(data, chain_->sender(), {.sending = progress}).root;
   });
-  // From this thread: the child ends with the thread that started it.
-  while (!half_way &&
-         upload.wait_for(std::chrono::milliseconds(1)) == std::future_status::timeout) {
-  }
-  process->kill();
-  process = std::make_unique<Process>(command);
-  const UploadResult up = upload.get();
-  EXPECT_TRUE(half_way);
   EXPECT_EQ(submissions(), 1u);
-  EXPECT_EQ(download({url}, up.root), data);
+  const auto out = dir_.path() / "out";
+  kill_half_way([&](const Progress& progress) { Client(options).download(root, out, progress); });
+  EXPECT_EQ(read_file(out), data);
+}
+
+TEST_F(client, nodes_of_another_contract_and_absurd_prices_are_refused) {
+  auto node = start(node_options("a"));
+  const Bytes data = random_data(1000, 30);
+  auto code_of = [&](const ClientOptions& options) {
+    try {
+      Client(options).upload(data, chain_->sender());
+    } catch (const Error& e) {
+      return e.code();
+    }
+    return ErrorCode::kInternal;
+  };
+  ClientOptions other = client_options({node->url()});
+  other.flow = Address{};
+  EXPECT_EQ(code_of(other), ErrorCode::kNetwork);
+  ClientOptions thrifty = client_options({node->url()});
+  thrifty.max_price = 999;  // the test's contract asks 1000 wei for a sector
+  EXPECT_EQ(code_of(thrifty), ErrorCode::kChain);
+  EXPECT_EQ(submissions(), 0u);
+  thrifty.max_price = 1000;
+  evm::U256 told;
+  const UploadResult up = Client(thrifty).upload(
+      data, chain_->sender(), {.paying = [&](const H256&, const evm::U256& fee) { told = fee; }});
+  EXPECT_EQ(up.fee, evm::U256(4'000));
+  EXPECT_EQ(told, up.fee);
+}
+
+// A node that has not seen the transaction gets a small file by its root and finalizes it alone.
+TEST_F(client, small_files_go_ahead_of_their_transaction) {
+  NodeOptions options = node_options("a");
+  options.poll_ms = 3'000;
+  auto node = start(options);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));  // its first look at the chain
+  const Bytes data = random_data(1000, 31);
+  auto uploading = std::async(std::launch::async, [&] { return upload({node->url()}, data); });
+  const H256 root = data_root(data);
+  const std::string name = to_hex(root.bytes);
+  const auto cached = dir_.path() / "a/segments" / name.substr(0, 2) / name / "0";
+  bool ahead = false;
+  for (int i = 0; i < 200 && !ahead; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ahead = std::filesystem::exists(cached) &&
+            call(node->url(), "zgs_getFileInfo", {to_hex0x(root.bytes), true}).is_null();
+  }
+  EXPECT_TRUE(ahead);
+  uploading.get();
+  EXPECT_EQ(download({node->url()}, root), data);
+}
+
+TEST_F(client, locations_tell_each_nodes_state) {
+  auto whole = start(node_options("a")), empty = start(node_options("b"));
+  const Bytes data = random_data(600'000, 32);
+  const H256 root = upload({whole->url()}, data).root;
+  wait_for_tx(empty->url(), 1);
+  const auto found = Client(client_options({empty->url(), whole->url()})).locations(root);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].url, whole->url());
+  EXPECT_TRUE(found[0].info.finalized);
+  EXPECT_EQ(found[1].url, empty->url());
+  EXPECT_EQ(found[1].info.uploaded_segments, 0u);
 }
 
 TEST(networks, by_name) {
   EXPECT_FALSE(network_options("devnet").nodes.empty());
-  EXPECT_FALSE(network_options("galileo").indexer_url.empty());
-  EXPECT_FALSE(network_options("aristotle").indexer_url.empty());
+  for (const char* name : {"galileo", "aristotle"}) {
+    EXPECT_FALSE(network_options(name).indexer_url.empty());
+    EXPECT_FALSE(network_options(name).rpc_url.empty());
+    EXPECT_TRUE(network_options(name).flow);
+  }
   EXPECT_THROW(network_options("newton"), Error);
 }
 

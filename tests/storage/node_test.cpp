@@ -12,7 +12,8 @@ class node : public testing::Network {
   // Pays for `data` without uploading it.
   Submission pay(ByteView data) {
     const FileTree tree = FileTree::of(*memory_source(data));
-    return submit(chain_->sender(), flow_, data.size(), tree.nodes());
+    return submit(chain_->sender(), flow_, data.size(), tree.nodes(),
+                  1'000 * tree.shape().padded_chunks);
   }
 
   static Json segment(ByteView data, uint64_t index) {

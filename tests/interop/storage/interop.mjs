@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -94,10 +95,78 @@ function same(got, path, what) {
   console.log(`ok  ${what}`);
 }
 
+async function ask(url, method, ...params) {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params });
+  const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  return (await answer.json()).result;
+}
+
+// The SDK's own tree of a file that we stored: the same root, and for each segment the same proof as the nodes give.
+async function sameTree(nodes, path, root, size) {
+  const data = new SDKS["@0gfoundation/0g-ts-sdk 1.2.8"].MemData(readFileSync(path));
+  const [tree, error] = await data.merkleTree();
+  assert.equal(error, null);
+  assert.equal(tree.rootHash(), root, "another root");
+  for (let i = 0; i * 262144 < size; ++i) {
+    const answers = await Promise.all(nodes.map((url) => ask(url, "zgs_downloadSegmentWithProof", root, i)));
+    const { lemma, path: sides } = tree.proofAt(i);
+    assert.deepEqual(answers.find((answer) => answer)?.proof, { lemma, path: sides }, `another proof of segment ${i}`);
+  }
+  console.log(`ok  the SDK computes our root and our proofs, ${size} bytes`);
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+// Kills a node as soon as `when` says so and starts it again, while `work` goes on. Users whose client gives up run it
+// again, so that is allowed once.
+async function killedMeanwhile(serve, node, when, work) {
+  let interrupted = false;
+  const result = work().catch((error) => {
+    if (!interrupted) throw error;
+    return work();
+  });
+  while (!(await when())) await new Promise((resolve) => setTimeout(resolve, 5));
+  interrupted = true;
+  node.child.kill("SIGKILL");
+  const again = await serve();
+  return { value: await result, node: again };
+}
+
+async function killedNode(serve, rpc) {
+  const port = await freePort();
+  // Each answer is late, so that there is a middle in which to kill.
+  const start = () => serve("killed", "--port", String(port), "--fault", "delay=1:20");
+  let node = await start();
+  const url = node.line;
+  for (const [name, sdk] of Object.entries(SDKS)) {
+    const path = file(6_000_000);
+    const [tree] = await new SDKS["@0gfoundation/0g-ts-sdk 1.2.8"].MemData(readFileSync(path)).merkleTree();
+    const uploaded = async () => (await ask(url, "zgs_getFileInfo", tree.rootHash(), true))?.uploadedSegNum >= 3;
+    const up = await killedMeanwhile(start, node, uploaded, () => sdkUpload(sdk, url, rpc, path));
+    node = up.node;
+    same(await oursDownload(rpc, [url], up.value), path, `node killed while ${name} uploads`);
+
+    const begun = Date.now();
+    const late = async () => Date.now() - begun > 250;
+    const down = await killedMeanwhile(start, node, late, () => sdkDownload(sdk, url, up.value));
+    node = down.node;
+    same(down.value, path, `node killed while ${name} downloads`);
+  }
+  node.child.kill();
+}
+
 async function exchange(rpc, nodes, label, sizes) {
   for (const size of sizes) {
     const ours = file(size);
     const root = await oursUpload(rpc, nodes, ours);
+    if (size <= 3_000_000) await sameTree(nodes, ours, root, size);
     for (const [name, sdk] of Object.entries(SDKS)) {
       same(await sdkDownload(sdk, nodes[0], root), ours, `${label}: we store, ${name} reads, ${size} bytes`);
       const theirs = file(size);
@@ -119,6 +188,7 @@ try {
   const right = await serve("right", "--shards", "2", "--shard", "1");
   const left = await serve("left", "--shards", "2", "--shard", "0", "--peer", right.line);
   await exchange(rpc, [left.line, right.line], "two shards", [1, 262145, 3000000]);
+  await killedNode(serve, rpc);
   console.log("all exchanges are byte-exact");
 } finally {
   for (const child of children) child.kill("SIGKILL");
