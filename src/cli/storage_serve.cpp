@@ -3,6 +3,7 @@
 
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
+#include "base/json.hpp"
 #include "cli/storage.hpp"
 #include "storage/node.hpp"
 
