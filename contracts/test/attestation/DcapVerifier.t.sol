@@ -24,6 +24,7 @@ contract DcapVerifierTest is Platform {
 
     // -------------------------------------------------------------------------------------------- constructor
 
+    /// @dev attack §7.23
     function test_constructor_developmentOnlyOnItsChain() public {
         vm.chainId(16_661);
         vm.expectRevert(IDcapVerifier.WrongChain.selector);
@@ -53,6 +54,7 @@ contract DcapVerifierTest is Platform {
         assertFalse(signs, "signs documents");
     }
 
+    /// @dev attack §7.8
     function test_authority_wrongIssuerOrRoot() public {
         CertSpec memory c = caSpec();
         c.issuer = named("Test SGX Root CB");
@@ -129,6 +131,7 @@ contract DcapVerifierTest is Platform {
 
     // -------------------------------------------------------------------------------------------------- lists
 
+    /// @dev attack §7.10
     function test_crl_signedByItsIssuerOnly() public {
         teachAuthorities();
         bytes memory der = crlOf(CA, rootName(), NOW, NOW + 1, list());
@@ -143,6 +146,7 @@ contract DcapVerifierTest is Platform {
         verifier.updateCrl(der, bytes32(uint256(5)));
     }
 
+    /// @dev attack §7.6 and §7.10
     function test_crl_datesAndRollback() public {
         bytes memory der = crlOf(ROOT, rootName(), NOW - 20, NOW - 10, list());
         vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.NotValidNow.selector, NOW - 20, NOW - 10));
@@ -160,6 +164,7 @@ contract DcapVerifierTest is Platform {
         assertEq(until, NOW + 60 days, "nextUpdate");
     }
 
+    /// @dev attack §7.10
     function test_crl_missingOrExpired() public {
         teachAuthorities();
         bytes memory der = certificate(pckSpec());
@@ -184,6 +189,7 @@ contract DcapVerifierTest is Platform {
         verifier.verifyQuote(quote);
     }
 
+    /// @dev attack §7.10 and §7.28
     function test_crl_revokesTheIntermediate() public {
         teachAll();
         verifier.updateCrl(rootCrl(NOW, list(0xca)), 0);
@@ -200,6 +206,7 @@ contract DcapVerifierTest is Platform {
         verifier.addPck(der, caId);
     }
 
+    /// @dev attack §7.10 and §7.28
     function test_crl_revokesThePck() public {
         teachAll();
         assertTrue(verifier.stillAccepted(platformOf(1, 6, hex"060103")), "accepted before");
@@ -226,6 +233,7 @@ contract DcapVerifierTest is Platform {
     }
 
     /// @dev Whoever had a TCB signer's key could have written anything, up to the highest evaluation number.
+    ///      attack §7.10
     function test_crl_revokesTheTcbSigner() public {
         teachAll();
         TcbSpec memory forged = tcbSpec();
@@ -257,6 +265,7 @@ contract DcapVerifierTest is Platform {
 
     // ---------------------------------------------------------------------------------------------------- PCK
 
+    /// @dev attack §7.8
     function test_pck_issuer() public {
         teachAuthorities();
         teachLists();
@@ -275,6 +284,7 @@ contract DcapVerifierTest is Platform {
         verifier.addPck(der, caId);
     }
 
+    /// @dev attack §7.8
     function test_pck_isNoAuthorityAndSigns() public {
         teachAuthorities();
         teachLists();
@@ -393,12 +403,14 @@ contract DcapVerifierTest is Platform {
         verifier.updateTcbInfo(json, signature, signingId);
     }
 
+    /// @dev attack §7.22
     function test_documents_highS() public {
         highS = true;
         teachAll();
         verifier.verifyQuote(quoteOf(region4(body(584))));
     }
 
+    /// @dev attack §7.7
     function test_documents_oneIsNotTheOther() public {
         teachAuthorities();
         teachLists();
@@ -412,6 +424,7 @@ contract DcapVerifierTest is Platform {
         verifier.updateQeIdentity(tcb, s, signingId);
     }
 
+    /// @dev attack §7.6
     function test_tcbInfo_datesAndRollback() public {
         teachAuthorities();
         teachLists();
@@ -465,6 +478,7 @@ contract DcapVerifierTest is Platform {
         verifier.updateQeIdentity(json, s, signingId);
     }
 
+    /// @dev attack §7.6
     function test_documents_expire() public {
         teachAll();
         bytes memory quote = quoteOf(region4(body(584)));
@@ -495,6 +509,7 @@ contract DcapVerifierTest is Platform {
         verifier.addAttestationKey(proof, pckId);
     }
 
+    /// @dev attack §7.14
     function test_attestationKey_proof() public {
         teachAuthorities();
         teachLists();
@@ -523,6 +538,7 @@ contract DcapVerifierTest is Platform {
         verifier.addAttestationKey(proof, pckId);
     }
 
+    /// @dev attack §7.15
     function test_attestationKey_report() public {
         teachAuthorities();
         teachLists();
@@ -585,6 +601,7 @@ contract DcapVerifierTest is Platform {
         assertEq(verifier.verifyQuote(quoteOf(region4(put(body(584), 232, hex"01")))).codeHash, code, "MROWNER");
     }
 
+    /// @dev attack §7.11 and §7.17
     function test_quote_header() public {
         teachAll();
         bytes memory r = region4(body(584));
@@ -603,6 +620,7 @@ contract DcapVerifierTest is Platform {
         verifier.verifyQuote(confused);
     }
 
+    /// @dev attack §7.11
     function test_quote_truncated() public {
         teachAll();
         bytes[2] memory quotes = [quoteOf(region4(body(584))), quoteOf(region5(body(648)))];
@@ -619,6 +637,7 @@ contract DcapVerifierTest is Platform {
         }
     }
 
+    /// @dev attack §7.4, §7.16 and §7.17
     function test_quote_body() public {
         teachAll();
         refusesQuote(region4(put(body(584), 64, hex"01")), "module signer");
@@ -634,6 +653,7 @@ contract DcapVerifierTest is Platform {
         refusesQuote(region5(put(body(648), 647, hex"01")), "service TD");
     }
 
+    /// @dev attack §7.12 and §7.13
     function test_quote_signatureAndKey() public {
         bytes memory quote = quoteOf(region4(body(584)));
         vm.expectRevert(abi.encodeWithSelector(IDcapVerifier.UnknownId.selector, idOf(AK)));
@@ -664,6 +684,7 @@ contract DcapVerifierTest is Platform {
 
     // ---------------------------------------------------------------------------------------------- TCB levels
 
+    /// @dev attack §7.7
     function test_tcb_unknownPlatform() public {
         teachAuthorities();
         teachLists();
@@ -681,6 +702,7 @@ contract DcapVerifierTest is Platform {
         notAccepted(TcbStatus.None);
     }
 
+    /// @dev attack §7.16
     function test_tcb_module() public {
         teachAll();
         bytes memory quote = quoteOf(region4(put(body(584), 0, hex"0501"))); // below the newest of version 1
@@ -706,6 +728,7 @@ contract DcapVerifierTest is Platform {
         notAccepted(TcbStatus.OutOfDate);
     }
 
+    /// @dev attack §7.5
     function test_tcb_statuses() public {
         teachAll();
         TcbSpec memory t = tcbSpec();
@@ -729,6 +752,7 @@ contract DcapVerifierTest is Platform {
         }
     }
 
+    /// @dev attack §7.5
     function test_tcb_levels() public {
         teachAll();
         bytes memory quote = quoteOf(region4(put(body(584), 2, hex"02"))); // the SEAM loader's SVN
@@ -759,6 +783,7 @@ contract DcapVerifierTest is Platform {
         }
     }
 
+    /// @dev attack §7.15 and §7.25
     function test_tcb_qe() public {
         teachAll();
         QeSpec memory q = qeSpec();

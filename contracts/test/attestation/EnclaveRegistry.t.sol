@@ -61,6 +61,7 @@ contract EnclaveRegistryTest is Platform {
         assertStatus(bytes32(uint256(1)), EnclaveStatus.Unknown);
     }
 
+    /// @dev attack §7.12
     function test_register_cutAndWholeQuotesAreOneQuote() public {
         bytes memory ext = extFor(signer, address(registry), 999);
         bytes memory quote = quoteFor(ext);
@@ -80,6 +81,7 @@ contract EnclaveRegistryTest is Platform {
         registry.register(other, ext, payee, signature);
     }
 
+    /// @dev attack §7.2
     function test_register_anOlderQuoteCannotFollow() public {
         registerAt(999);
         bytes memory ext = extFor(signer, address(registry), 998);
@@ -89,6 +91,7 @@ contract EnclaveRegistryTest is Platform {
         registry.register(quote, ext, payee, signature);
     }
 
+    /// @dev attack §7.1
     function test_register_ext() public {
         bytes memory good = extFor(signer, address(registry), 999);
         refused(bytes.concat(good, hex"00"), badExt("length"));
@@ -101,6 +104,7 @@ contract EnclaveRegistryTest is Platform {
         refused(put(bytes.concat(good), 64, hex"01"), ""); // no address
     }
 
+    /// @dev attack §7.2
     function test_register_nonce() public {
         bytes memory wrong = extFor(signer, address(registry), 999);
         wrong[223] ^= 0x01;
@@ -129,6 +133,7 @@ contract EnclaveRegistryTest is Platform {
     }
 
     /// @dev A genuine quote of one enclave, registered as another's: cuckoo and relay.
+    ///      attack §7.3
     function test_register_anothersQuote() public {
         uint256 thiefKey = uint256(keccak256("thief"));
         address thief = vm.addr(thiefKey);
@@ -144,6 +149,7 @@ contract EnclaveRegistryTest is Platform {
         registry.register(quote, ext, payee, signature);
     }
 
+    /// @dev attack §7.1
     function test_register_reportDataEndsInZeros() public {
         bytes memory ext = extFor(signer, address(registry), 999);
         bytes memory data = abi.encodePacked(signer, keccak256(ext), bytes12(uint96(1)));
@@ -360,6 +366,7 @@ contract EnclaveRegistryTest is Platform {
 
     // ------------------------------------------------------------------------------------------- invalidation
 
+    /// @dev attack §7.28
     function test_invalidate_withARevokingListAsEvidence() public {
         bytes32 id = registerAt(990);
         bytes memory evidence = abi.encodeCall(verifier.updateCrl, (caCrl(NOW, list(0x9c)), caId));
@@ -388,6 +395,7 @@ contract EnclaveRegistryTest is Platform {
     }
 
     /// @dev TCB recovery: the new document puts the level that the machine has below the floor.
+    ///      attack §7.25
     function test_invalidate_afterTcbRecovery() public {
         bytes32 id = registerAt(990);
         TcbSpec memory t = tcbSpec();
@@ -447,6 +455,7 @@ contract EnclaveRegistryTest is Platform {
     }
 
     /// @dev The same key, certified by another (later revoked) machine, does not drag the enclave along.
+    ///      attack §7.14 and §7.28
     function test_invalidate_notThroughAnotherPlatformsClaim() public {
         bytes32 id = registerAt(990);
         uint256 otherPck = uint256(keccak256("other pck")) >> 1;

@@ -81,6 +81,7 @@ contract AttestationSamplesTest is Collateral {
         teachKeyOf(quote);
     }
 
+    /// @dev attack §7.22
     function test_realQuote() public {
         begin("tdx_quote_collateral.json", 1_751_328_000);
         bytes memory quote = load("tdx_quote");
@@ -106,6 +107,7 @@ contract AttestationSamplesTest is Collateral {
     }
 
     /// @dev A simulated platform's certificates do not pass below Intel's root, nor Intel's below another.
+    ///      attack §7.23
     function test_rootsDoNotMix() public {
         begin("tdx_quote_collateral.json", 1_767_225_600);
         string memory development = vm.readFile("../tests/vectors/tee/development.json");
