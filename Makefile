@@ -7,8 +7,6 @@ BUILD := build
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
-# A finished demonstration, for the comparison with PEFT: the newest one.
-DEMO ?= $(lastword $(sort $(wildcard $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/demo/*)))
 
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk \
         fuzz-contracts fuzz demo bench bench-lm bench-storage interop-lm lint tidy format fresh clean
@@ -70,10 +68,9 @@ bench-storage: build setup-interop ## Our 0G Storage client and node beside the 
 	@cmake --build $(BUILD) -j $(JOBS) --target bench_storage test_storage_tool ffe
 	@bench/storage/run $(BUILD)
 
-interop-lm: build model ## Compare losses and logits with transformers + PEFT (installs them from PyPI)
-	@cmake --build $(BUILD) -j $(JOBS) --target ffe_losses
-	@tests/interop/lm/run "$$(find $(BUILD) -name ffe_losses -type f -executable | head -1)" \
-	  "$(MODELS)/smollm2-135m-instruct-q4_1.gguf" "$(DEMO)/adapters/alice" "$(DEMO)/rows/evaluation-pool.jsonl"
+interop-lm: build model ## Compare with transformers + PEFT and llama.cpp, both ways (from PyPI, 3 GB)
+	@cmake --build $(BUILD) -j $(JOBS) --target ffe_losses ffe_adapter
+	@tests/interop/lm/run $(BUILD)/bin "$(MODELS)/smollm2-135m-instruct-q4_1.gguf"
 
 bench-lm: build model ## Our trainer beside transformers + PEFT in one run (installs them from PyPI)
 	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null

@@ -59,6 +59,15 @@ def logits_and_loss(model, row):
     return logits, float(-picked[target].mean())
 
 
+def greedy_tokens(model, row):
+    """What transformers generates after the row's prompt, with its own key-value cache."""
+    prompt = torch.tensor([row["tokens"][: row["position"] + 1]])
+    with torch.no_grad():
+        out = model.generate(input_ids=prompt, attention_mask=torch.ones_like(prompt), do_sample=False,
+                             max_new_tokens=len(row["greedy"]), eos_token_id=-1, pad_token_id=0)
+    return out[0, prompt.shape[1] :].tolist()
+
+
 def load_adapter(base, folder):
     """The PEFT model and what was wrong with its keys.
 
@@ -111,6 +120,7 @@ def main(model_path, adapter, ours_path):
     failures += problems
 
     base_max = adapter_max = logit_max = 0.0
+    greedy_equal = 0
     for i, row in enumerate(rows):
         logits, loss = logits_and_loss(model, row)
         at = logits[row["position"]]
@@ -127,16 +137,20 @@ def main(model_path, adapter, ours_path):
                 f"row {i}: differs by {base_difference:.2e} (base loss), "
                 f"{adapter_difference:.2e} (adapter loss), {logit_difference:.2e} (logits)"
             )
+        greedy_equal += greedy_tokens(model, row) == row["greedy"]
         ours_top = [token for token, _ in row["top"]]
         gap = abs(float(at[theirs[-1]]) - float(at[ours_top[-1]]))
         if set(theirs) != set(ours_top) and gap > TOLERANCE:
             failures.append(f"row {i}: greatest logits are {theirs} here, {ours_top} there")
 
+    if greedy_equal != len(rows):
+        failures.append(f"greedy text: {len(rows) - greedy_equal} rows differ")
     for failure in failures:
         print("FAIL", failure)
     print(f"engine: {ours['numeric']}, {ours['instruction_set']}; {len(rows)} rows")
     print(f"token ids by the model's template: {compared} rows compared")
     print(f"adapter: {tensors} tensors, key problems: {len(problems)}")
+    print(f"greedy text of {len(rows[0]['greedy'])} tokens: {greedy_equal} of {len(rows)} rows equal")
     print(f"greatest difference, loss of a row, base:    {base_max:.3e}")
     print(f"greatest difference, loss of a row, adapter: {adapter_max:.3e}")
     print(f"greatest difference, five greatest logits:   {logit_max:.3e}")

@@ -17,6 +17,7 @@
 #include "lm/adapter_file.hpp"
 #include "lm/chat_template.hpp"
 #include "lm/engine.hpp"
+#include "lm/generate.hpp"
 #include "lm/rows.hpp"
 #include "lm/tokenizer.hpp"
 #include "lm/weights.hpp"
@@ -33,6 +34,7 @@ using ffe::lm::LoraAdapter;
 using ffe::lm::Row;
 
 constexpr size_t kTop = 5;
+constexpr size_t kGreedy = 16;
 
 size_t parse_limit(std::string_view text) {
   size_t value = 0;
@@ -67,6 +69,14 @@ Json top_logits(std::span<const float> logits) {
   return top;
 }
 
+// What the model writes by itself after the prompt of a row.
+Json continuation(ffe::lm::Generator& generator, const Example& example, size_t position) {
+  const std::span<const int32_t> prompt = std::span(example.tokens).first(position + 1);
+  ffe::lm::SamplingOptions options;
+  options.max_new_tokens = kGreedy;
+  return generator.generate(prompt, options).tokens;
+}
+
 Json messages_of(const Row& row) {
   Json messages = Json::array();
   for (const auto& message : row.messages)
@@ -92,20 +102,25 @@ Json compute(const char* model_path, const char* adapter_path, const char* rows_
   const std::vector<float> losses = engine.row_losses(items);
 
   const size_t vocab = tokenizer.vocab_size();
+  ffe::lm::Generator generator(engine, &adapter);
   Json out = Json::array();
   for (size_t i = 0; i < rows.size(); ++i) {
     const size_t position = last_prompt_position(examples[i]);
     const std::vector<float> logits = engine.logits(examples[i].tokens, &adapter);
     const size_t width = logits.size() / examples[i].tokens.size();
     if (width < vocab) throw Error(ErrorCode::kInternal, "fewer logits than tokens");
-    out.push_back(Json{{"messages", messages_of(rows[i])},
-                       {"text", rows[i].text},
-                       {"tokens", examples[i].tokens},
-                       {"target", examples[i].target},
-                       {"base_loss", losses[i]},
-                       {"adapter_loss", losses[rows.size() + i]},
-                       {"position", position},
-                       {"top", top_logits(std::span(logits).subspan(position * width, width))}});
+    out.push_back(
+        Json{{"messages", messages_of(rows[i])},
+             {"rendered", rows[i].messages.empty() ? rows[i].text
+                                                   : chat.render(rows[i].messages, false, false)},
+             {"text", rows[i].text},
+             {"tokens", examples[i].tokens},
+             {"target", examples[i].target},
+             {"base_loss", losses[i]},
+             {"adapter_loss", losses[rows.size() + i]},
+             {"position", position},
+             {"greedy", continuation(generator, examples[i], position)},
+             {"top", top_logits(std::span(logits).subspan(position * width, width))}});
   }
   return Json{{"numeric", ffe::lm::numeric_name(engine.numeric())},
               {"instruction_set", engine.instruction_set()},
