@@ -8,7 +8,7 @@ JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 
-.PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk \
+.PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk test-e2e \
         fuzz-contracts fuzz demo bench bench-lm bench-storage interop-lm lint tidy format fresh clean
 
 help: ## What can be made
@@ -47,6 +47,10 @@ test-contracts: contracts ## Run the contracts' tests
 test-sdk: build model setup-sdk ## Run the TypeScript package's tests
 	@npm --prefix sdk run --silent build
 	@npm --prefix sdk run --silent test
+
+test-e2e: build model setup-sdk ## One session, three clients: the command, Node, Chromium (needs Debian's chromium; minutes)
+	@npm --prefix sdk run --silent build
+	@npm --prefix sdk run --silent test:e2e
 
 fuzz-contracts: contracts ## Fuzz the contracts for long
 	@npm --prefix contracts run --silent fuzz

@@ -46,7 +46,9 @@ import {
 import { BoundContract, type DecodedLog } from './contract.js';
 import { chainError } from './errors.js';
 
-const STATES = [
+export type SessionState =
+  'none' | 'open' | 'sealed' | 'settled' | 'cancelled' | 'expired' | 'aborted' | 'failed';
+const STATES: readonly SessionState[] = [
   'none',
   'open',
   'sealed',
@@ -55,11 +57,16 @@ const STATES = [
   'expired',
   'aborted',
   'failed',
-] as const;
-export type SessionState = (typeof STATES)[number];
+];
 
-const ENCLAVE_STATES = ['unknown', 'active', 'expired', 'retired', 'revoked'] as const;
-export type EnclaveState = (typeof ENCLAVE_STATES)[number];
+export type EnclaveState = 'unknown' | 'active' | 'expired' | 'retired' | 'revoked';
+const ENCLAVE_STATES: readonly EnclaveState[] = [
+  'unknown',
+  'active',
+  'expired',
+  'retired',
+  'revoked',
+];
 
 /** What SessionOpened put on record; every hash in it was recomputed. */
 export interface OpenedSession {

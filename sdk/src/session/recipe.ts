@@ -96,7 +96,7 @@ export function checkRecipe(recipe: Recipe): void {
   }
 }
 
-/** Canonical JSON, after {@link checkRecipe}. */
+/** Canonical JSON. @throws FFEError `bad_input` naming the member and its bounds. */
 export function recipeText(recipe: Recipe): string {
   checkRecipe(recipe);
   return canonicalJson({ format: 'ffe.recipe.v1', ...recipe });

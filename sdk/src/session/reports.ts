@@ -37,7 +37,23 @@ const MAX_REPORT = 64 << 20;
 const MAX_PAIRS = 4096;
 const MAX_STEPS = 10_000_000;
 
-const COUNTS = [
+/** What became of a contributor's rows. */
+export interface RowCounts {
+  rows: number;
+  invalid: number;
+  duplicates: number;
+  distinct: number;
+  unusable: number;
+  copies: number;
+  empty: number;
+  echo: number;
+  repeated: number;
+  unlikely: number;
+  kept: number;
+  used: number;
+  gateRows: number;
+}
+const COUNTS: readonly (keyof RowCounts)[] = [
   'rows',
   'invalid',
   'duplicates',
@@ -51,9 +67,7 @@ const COUNTS = [
   'kept',
   'used',
   'gateRows',
-] as const;
-/** What became of a contributor's rows. */
-export type RowCounts = Record<(typeof COUNTS)[number], number>;
+];
 
 /** One seed's training and measurement; values in micro-nats, ascending. */
 export interface GateRun {
@@ -142,7 +156,7 @@ const countsFrom = (json: Json, where: string): RowCounts =>
   strict(
     json,
     where,
-    (f) => Object.fromEntries(COUNTS.map((key) => [key, f.integer(key)])) as RowCounts,
+    (f) => Object.fromEntries(COUNTS.map((key) => [key, f.integer(key)])) as unknown as RowCounts,
   );
 
 function findingFrom(json: Json, where: string): GateFinding {

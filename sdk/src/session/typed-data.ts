@@ -48,9 +48,17 @@ export const messageTypes = {
     Owner: OWNER,
   },
   AbortCertificate: { AbortCertificate: fields('bytes32 sealHash,uint8 reason,bytes32 gateRoot') },
-} satisfies Record<string, Record<string, TypedField[]>>;
+} satisfies Record<MessageName, Record<string, TypedField[]>>;
 
-export type MessageName = keyof typeof messageTypes;
+export type MessageName =
+  | 'SessionKey'
+  | 'SessionOffer'
+  | 'Submission'
+  | 'OwnerKey'
+  | 'ServiceKey'
+  | 'RejectionCertificate'
+  | 'ResultCertificate'
+  | 'AbortCertificate';
 export type Message = Record<string, unknown>;
 
 /** A message to sign, in the form that ethers' and viem's wallets take. */

@@ -10,7 +10,19 @@ import { refuse } from './x509.js';
 
 const MAX_LEVELS = 256;
 const MAX_DOCUMENT = 256 * 1024;
-const STATUSES = [
+/** In Intel's spelling. */
+export type TcbStatus =
+  | 'UpToDate'
+  | 'SWHardeningNeeded'
+  | 'ConfigurationNeeded'
+  | 'ConfigurationAndSWHardeningNeeded'
+  | 'OutOfDate'
+  | 'OutOfDateConfigurationNeeded'
+  | 'Revoked'
+  | 'TDRelaunchAdvised'
+  | 'TDRelaunchAdvisedConfigurationNeeded';
+// What documents may say; the first four are current.
+const STATUSES: readonly TcbStatus[] = [
   'UpToDate',
   'SWHardeningNeeded',
   'ConfigurationNeeded',
@@ -18,9 +30,7 @@ const STATUSES = [
   'OutOfDate',
   'OutOfDateConfigurationNeeded',
   'Revoked',
-] as const;
-export type TcbStatus =
-  (typeof STATUSES)[number] | 'TDRelaunchAdvised' | 'TDRelaunchAdvisedConfigurationNeeded';
+];
 
 export interface SvnLevel {
   isvSvn: number;
@@ -322,7 +332,7 @@ export function convergedStatus(
   const moduleStatus = module?.status ?? 'UpToDate';
   let status = converge(level.tdx.status, moduleStatus);
   const sgx = level.sgx.status;
-  const sgxCurrent = STATUSES.indexOf(sgx as (typeof STATUSES)[number]) < 4;
+  const sgxCurrent = STATUSES.indexOf(sgx) < 4;
   const outOfDate = status === 'OutOfDate' || status === 'OutOfDateConfigurationNeeded';
   if (
     td.version === '1.5' &&

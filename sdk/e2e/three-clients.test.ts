@@ -1,0 +1,244 @@
+// One session on the local network, three contributors, three clients: the C++ command, the Node
+// example, the example page in Chromium. Each takes the same model home.
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { toBeHex, type HDNodeWallet } from 'ethers';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FFE, type Model } from '../src/node/index.js';
+import {
+  bytesOf,
+  definitions,
+  Devnet,
+  ffeBinary,
+  missingDevnet,
+  writeRows,
+} from '../test/support/devnet.js';
+
+const run = promisify(execFile);
+const chromiumBinary = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const missing =
+  missingDevnet() ?? (existsSync(chromiumBinary) ? undefined : `${chromiumBinary} is absent`);
+if (missing !== undefined) console.warn(`no end-to-end test: ${missing}`);
+
+const ROWS = 32;
+const example = (name: string): string =>
+  fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
+
+describe.skipIf(missing !== undefined)('three clients, one model', () => {
+  let net: Devnet;
+  let browser: Browser | undefined;
+  let page: Page;
+  let server: { close(): void; address(): unknown } | undefined;
+  let sessionId: bigint;
+  let byNode: Promise<string>;
+  const wallets: Record<string, HDNodeWallet> = {};
+  const started = Date.now();
+  const told = (what: string): void =>
+    console.log(`${((Date.now() - started) / 1000).toFixed(0).padStart(5)} s  ${what}`);
+  const at = (name: string): string => join(net.home, name);
+  const rowsOf: Record<string, string[]> = {
+    alice: definitions('animals').slice(0, ROWS),
+    bob: definitions('plants').slice(0, ROWS),
+    carol: definitions('foods').slice(0, ROWS),
+  };
+  const mix = (from: number, each: number): Uint8Array =>
+    bytesOf(
+      (['animals', 'plants', 'foods'] as const).flatMap((topic) =>
+        definitions(topic).slice(from, from + each),
+      ),
+    );
+  const cli = async (...args: string[]): Promise<string> => {
+    const env = { ...process.env, XDG_CONFIG_HOME: net.home, XDG_DATA_HOME: net.home };
+    const password = ['--password-file', at('password')];
+    return (await run(ffeBinary, [...args, '--network', net.file, ...password], { env })).stdout;
+  };
+  const keystore = async (name: string): Promise<string> => {
+    const file = at(`${name}.json`);
+    const wallet = wallets[name] as HDNodeWallet;
+    writeFileSync(file, wallet.encryptSync('secret'), { mode: 0o600 });
+    return file;
+  };
+
+  // The page's wallet: keys stay on this side, as in an extension.
+  async function injectWallet(target: Page, wallet: HDNodeWallet): Promise<void> {
+    const signer = wallet.connect(net.provider);
+    await target.exposeFunction('walletRequest', async (method: string, params: unknown[]) => {
+      if (method === 'eth_requestAccounts' || method === 'eth_accounts') return [wallet.address];
+      if (method === 'eth_signTypedData_v4') {
+        const { domain, types, message } = JSON.parse(params[1] as string) as never as {
+          domain: object;
+          types: Record<string, never[]>;
+          message: Record<string, unknown>;
+        };
+        const { EIP712Domain: _, ...own } = types;
+        return signer.signTypedData(domain, own, message);
+      }
+      if (method === 'eth_sendTransaction') {
+        const { to, data, value, gas } = params[0] as Record<string, string>;
+        const tx = { to, data, value: value ?? toBeHex(0), gasLimit: gas };
+        return (await signer.sendTransaction(tx as never)).hash;
+      }
+      return net.provider.send(method, params);
+    });
+    await target.addInitScript(() => {
+      const { walletRequest } = window as never as {
+        walletRequest(method: string, params: unknown[]): Promise<unknown>;
+      };
+      Object.assign(window, {
+        ethereum: {
+          request: ({ method, params }: { method: string; params?: unknown[] }) =>
+            walletRequest(method, params ?? []),
+        },
+      });
+    });
+  }
+  const click = async (button: string): Promise<string> => {
+    await page.click(`#${button}`);
+    const log = page.locator('#log');
+    await expect
+      .poll(() => log.textContent(), { timeout: 300_000, interval: 250 })
+      .toMatch(new RegExp(`${button}: done|error: `));
+    const text = (await log.textContent()) ?? '';
+    expect(text).not.toContain('error: ');
+    return text;
+  };
+
+  beforeAll(async () => {
+    net = await Devnet.start();
+    told('network is up');
+    for (const name of ['opener', 'alice', 'bob', 'carol']) wallets[name] = await net.account();
+    writeFileSync(at('password'), 'secret\n', { mode: 0o600 });
+    for (const [name, rows] of Object.entries(rowsOf)) writeRows(at(`${name}.jsonl`), rows);
+    const { serve } = (await import(example('browser/serve.mjs'))) as {
+      serve(file: string): Promise<NonNullable<typeof server>>;
+    };
+    server = await serve(net.file);
+    browser = await chromium.launch({ executablePath: chromiumBinary, args: ['--no-sandbox'] });
+    page = await browser.newPage();
+    page.on('pageerror', (error) => console.error('page:', error));
+    await injectWallet(page, wallets.carol as HDNodeWallet);
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    told('browser is up');
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+    await net.stop();
+  });
+
+  test('the opener opens, from TypeScript', async () => {
+    const ffe = new FFE({ network: net.file, signer: wallets.opener as HDNodeWallet });
+    const opened = await ffe.openSession({
+      participants: ['alice', 'bob', 'carol'].map(
+        (name) => (wallets[name] as HDNodeWallet).address,
+      ),
+      pool: mix(100, 40),
+      sample: mix(200, 8),
+      quorum: 3,
+      stake: 5n * 10n ** 17n,
+      gate: {
+        statistic: 2,
+        evalPairs: 32,
+        harmToleranceMicro: 50_000,
+        relevanceToleranceMicro: 50_000,
+      },
+      recipe: { epochs: 1, tokensPerStep: 512, sequenceLength: 128 },
+    });
+    sessionId = opened.sessionId;
+    await page.fill('#session', String(sessionId));
+    told('session is open');
+  });
+
+  test('alice submits with the C++ command', async () => {
+    const file = await keystore('alice');
+    const hash = await cli('submit', String(sessionId), at('alice.jsonl'), '--keystore', file);
+    expect(hash.trim()).toMatch(/^0x[0-9a-f]{64}$/);
+    told('alice (C++)');
+  });
+
+  test('carol submits in a browser', async () => {
+    const verified = await click('verify');
+    expect(verified).toContain('passed  quote.signature');
+    expect(verified).toContain('passed  terms');
+    await page.setInputFiles('#rows', at('carol.jsonl'));
+    expect(await click('submit')).toMatch(/submitted: 0x[0-9a-f]{64}/);
+    told('carol (Chromium)');
+  });
+
+  test('bob submits in Node; the session seals', async () => {
+    const file = await keystore('bob');
+    const script = example('node/contributor.mjs');
+    const args = [script, net.file, file, at('password'), String(sessionId), at('bob.jsonl')];
+    byNode = run(process.execPath, [...args, at('bob-adapter')]).then(({ stdout }) =>
+      stdout.trim(),
+    );
+    byNode.catch(() => undefined); // looked at below
+    const ffe = new FFE({ network: net.file });
+    const stages: string[] = [];
+    let last = '';
+    for await (const event of ffe.watch(sessionId, { interval: 500 })) {
+      if (event.stage !== stages.at(-1)) {
+        stages.push(event.stage);
+        told(`${event.state}: ${event.stage} ${event.error}`);
+      }
+      last = event.state;
+    }
+    expect(last).toBe('settled');
+    expect(await byNode).toMatch(/^0x[0-9a-f]{64}$/);
+    told('bob (Node) has the model');
+  });
+
+  test('all three hold the same adapter', async () => {
+    const node = await byNode;
+    const bob = readFileSync(join(at('bob-adapter'), 'adapter_model.safetensors'));
+    expect(`0x${createHash('sha256').update(bob).digest('hex')}`).toBe(node);
+
+    const folder = at('alice-adapter');
+    const args = ['download', String(sessionId), folder, '--keystore', at('alice.json')];
+    await cli(...args);
+    expect(readFileSync(join(folder, 'adapter_model.safetensors'))).toEqual(bob);
+    told('alice (C++) has the model');
+
+    expect(await click('download')).toContain(`adapter ${node}`);
+    told('carol (Chromium) has the model');
+
+    // Carol's X25519 key opens in C++ as well.
+    const carol = at('carol-adapter');
+    await keystore('carol');
+    await cli('download', String(sessionId), carol, '--keystore', at('carol.json'));
+    expect(readFileSync(join(carol, 'adapter_model.safetensors'))).toEqual(bob);
+    told('carol (C++) has the model');
+  });
+
+  test('everything is verified, stakes come back, tokens move', async () => {
+    const signer = wallets.alice as HDNodeWallet;
+    const ffe = new FFE({ network: net.file, signer });
+    const model: Model = await ffe.download(sessionId);
+    expect(model.checks.every((check) => check.passed)).toBe(true);
+    expect(model.checks.length).toBeGreaterThan(15);
+    expect(model.report.shares).toHaveLength(3);
+    const { verdicts, result } = await ffe.status(sessionId);
+    expect(verdicts.map((v) => v.verdict)).toEqual([1, 1, 1]);
+    expect(result?.jointLossMicroNats).toBeLessThan(result?.baseLossMicroNats ?? 0);
+    expect((await ffe.claimable(sessionId)).stake).toBe(5n * 10n ** 17n);
+    await ffe.claim(sessionId);
+    expect((await ffe.claimable(sessionId)).stake).toBe(0n);
+
+    const opener = wallets.opener as HDNodeWallet;
+    const stranger = new FFE({ network: net.file, signer: opener });
+    await expect(stranger.download(sessionId)).rejects.toMatchObject({ code: 'key' });
+    const moved = ffe.transfer(model.tokenId, opener.address);
+    await expect(moved).rejects.toMatchObject({ code: 'unsupported' });
+    await ffe.transfer(model.tokenId, opener.address, { withoutKey: true });
+    await expect(stranger.download(sessionId)).rejects.toMatchObject({
+      code: 'key',
+      message: expect.stringContaining('moved without its key') as string,
+    });
+  });
+});

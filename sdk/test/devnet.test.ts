@@ -1,0 +1,351 @@
+// Calls and refusals on the local network, without training. Needs the C++ binaries.
+import { BrowserProvider, JsonRpcProvider, Wallet, type HDNodeWallet } from 'ethers';
+import { createWalletClient, http } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { toAddress, type Hex } from '../src/base/bytes.js';
+import { FFEError } from '../src/base/errors.js';
+import { FFE } from '../src/node/index.js';
+import type { Network, OpenRequest } from '../src/index.js';
+import { Storage } from '../src/storage/client.js';
+import { memorySpool, newBlobSpool } from '../src/storage/spool.js';
+import { requireEnclave } from '../src/client/enclave.js';
+import {
+  bytesOf,
+  definitions,
+  Devnet,
+  missingDevnet,
+  otherChain,
+  proxy,
+} from './support/devnet.js';
+import { failure, pattern } from './support/vectors.js';
+
+const missing = missingDevnet();
+if (missing !== undefined) console.warn(`no tests on the local network: ${missing}`);
+
+const rows = (topic: 'animals' | 'plants' | 'foods', from: number, count: number): Uint8Array =>
+  bytesOf(definitions(topic).slice(from, from + count));
+
+describe.skipIf(missing !== undefined)('on the local network', () => {
+  let net: Devnet;
+  let opener: HDNodeWallet;
+  let alice: HDNodeWallet;
+  let bob: HDNodeWallet;
+  let poor: HDNodeWallet;
+  let sessionId: bigint;
+
+  const ffe = (signer?: HDNodeWallet, change: Partial<Network> = {}): FFE =>
+    new FFE({ network: { ...net.network, ...change }, ...(signer && { signer }) });
+  const request = (participants: string[], change: Partial<OpenRequest> = {}): OpenRequest => ({
+    participants,
+    pool: rows('animals', 0, 40),
+    sample: rows('animals', 40, 8),
+    stake: 10n ** 16n,
+    ...change,
+  });
+  // The second of anvil's own accounts, whose node is the wallet.
+  const unlocked = toAddress('0x70997970C51812dc3A010C7d01b50e0d17dc79C8');
+
+  beforeAll(async () => {
+    net = await Devnet.start();
+    [opener, alice, bob] = [await net.account(), await net.account(), await net.account()];
+    poor = await net.account(0n);
+    const list = [alice.address, bob.address, poor.address, unlocked];
+    const steps: string[] = [];
+    const opened = await ffe(opener).openSession(request(list, { quorum: 2 }), {
+      onProgress: ({ verb, text }) => void (text !== undefined && steps.push(verb)),
+    });
+    sessionId = opened.sessionId;
+    expect(steps).toEqual(['Checking', 'Verifying', 'Uploading', 'Opening']);
+  }, 240_000);
+  afterAll(() => net.stop());
+
+  test('the enclave is verified, link by link', async () => {
+    const client = ffe();
+    const { opened } = await client.status(sessionId);
+    const v = await client.verifyEnclave(opened.terms.enclaveId, opened.terms);
+    expect(v.accepted).toBe(true);
+    expect(v.simulated).toBe(true);
+    expect(v.quote.tcbStatus).toBe('UpToDate');
+    expect(v.links.map((link) => link.name)).toEqual([
+      'binding',
+      'code',
+      'release',
+      'registry',
+      'terms',
+    ]);
+
+    const broken = async (change: Partial<Network>, terms = opened.terms): Promise<string> => {
+      const verification = await ffe(undefined, change).verifyEnclave(terms.enclaveId, terms);
+      expect(verification.accepted).toBe(false);
+      const error = await failure(() => requireEnclave(verification));
+      expect(error.code).toBe('attestation');
+      expect(error.hint).not.toBe('');
+      return error.reason ?? '';
+    };
+    expect(await broken({ releases: [] })).toBe('release');
+    expect(await broken({}, { ...opened.terms, codeHash: `0x${'11'.repeat(32)}` })).toBe('terms');
+    const { developmentRoot: _, ...real } = net.network;
+    const strict = new FFE({ network: real });
+    const simulated = await strict.verifyEnclave(opened.terms.enclaveId);
+    expect((await failure(() => requireEnclave(simulated))).reason).toBe('pck_chain.root');
+    const unknown = await failure(() => client.verifyEnclave(`0x${'77'.repeat(32)}`));
+    expect(unknown.code).toBe('attestation');
+    expect(unknown.message).toContain('is not registered');
+  });
+
+  test('nothing is encrypted to an enclave of another release', async () => {
+    const verbs = new Set<string>();
+    const client = ffe(alice, { releases: [] });
+    const error = await failure(() =>
+      client.submit(sessionId, rows('animals', 50, 5), {
+        onProgress: ({ verb }) => void verbs.add(verb),
+      }),
+    );
+    expect(error.code).toBe('attestation');
+    expect(error.message).toContain('no published release');
+    expect([...verbs]).toEqual([]);
+  });
+
+  test('a development root on a real chain', async () => {
+    const error = await failure(() => ffe(undefined, { chainId: 16602 }).network());
+    expect(error.code).toBe('usage');
+    expect(error.message).toContain('a development root on chain 16602');
+  });
+
+  test('unknown sessions and strangers', async () => {
+    expect((await failure(() => ffe(alice).submit(99, rows('animals', 0, 2)))).code).toBe(
+      'session',
+    );
+    expect((await failure(() => ffe().status('x'))).code).toBe('usage');
+    const stranger = await failure(() => ffe(opener).submit(sessionId, rows('animals', 0, 2)));
+    expect([stranger.code, stranger.reason]).toEqual(['session', 'NotParticipant']);
+    expect(stranger.hint).toContain('ask the opener');
+    expect((await failure(() => ffe().submit(sessionId, rows('animals', 0, 2)))).code).toBe('key');
+  });
+
+  test('broken rows', async () => {
+    const text = '{"prompt":"p","completion":"c"}\n{"prompt":"p"}\n';
+    const error = await failure(() => ffe(alice).submit(sessionId, new TextEncoder().encode(text)));
+    expect(error.code).toBe('bad_input');
+    expect(error.message).toBe('data:2:1: has no "completion"');
+    const none = await failure(() => ffe(alice).submit(sessionId, new TextEncoder().encode('\n')));
+    expect(none.message).toBe('data: no rows');
+    expect((await failure(() => ffe(alice).submit(sessionId, '/nowhere.jsonl'))).code).toBe('io');
+  });
+
+  test('a wallet on the wrong chain', async () => {
+    const other = await otherChain();
+    try {
+      const provider = new JsonRpcProvider(other.url, undefined, { cacheTimeout: -1 });
+      const signer = new Wallet(alice.privateKey, provider);
+      const client = new FFE({ network: net.network, signer });
+      const error = await failure(() => client.submit(sessionId, rows('animals', 0, 2)));
+      expect([error.code, error.reason]).toEqual(['network', 'WrongChain']);
+      expect(error.hint).toContain('switch the wallet to chain 31337');
+      provider.destroy();
+      const wrong = await failure(() => ffe(alice, { rpcUrl: other.url }).status(sessionId));
+      expect(wrong.reason).toBe('WrongChain');
+    } finally {
+      await other.stop();
+    }
+  });
+
+  test('insufficient funds; after a deposit the same call works', async () => {
+    const client = ffe(poor);
+    const data = rows('foods', 0, 5);
+    const error = await failure(() => client.submit(sessionId, data));
+    expect([error.code, error.reason]).toEqual(['chain', 'InsufficientFunds']);
+    await net.fund(poor.address, 10n ** 18n);
+    const done = await client.submit(sessionId, data);
+    expect(done.replaced).toBe(false);
+    expect(done.data.rows).toBe(5);
+  });
+
+  test('a wallet in a browser: rejected, then approved; X25519 owner key', async () => {
+    let rejections = 2;
+    const eip1193 = {
+      async request({ method, params }: { method: string; params?: unknown }) {
+        if (method === 'eth_signTypedData_v4' && rejections-- > 0) {
+          throw Object.assign(new Error('User denied message signature.'), { code: 4001 });
+        }
+        return net.provider.send(method, (params ?? []) as unknown[]);
+      },
+    };
+    const signer = await new BrowserProvider(eip1193).getSigner(unlocked);
+    const client = new FFE({ network: net.network, signer });
+    const data = rows('plants', 0, 5);
+    for (const _ of [1, 2]) {
+      const error = await failure(() => client.submit(sessionId, data));
+      expect([error.code, error.reason]).toEqual(['key', 'SignatureRejected']);
+      expect(error.hint).toContain('nothing was sent');
+    }
+    await client.submit(sessionId, data);
+    const { submissions } = await client.status(sessionId);
+    const mine = submissions.find((s) => s.contributor === unlocked);
+    expect(mine?.ownerKey).toHaveLength(2 + 64);
+    const secp = await failure(() => client.submit(sessionId, data, { ownerKey: 'secp256k1' }));
+    expect(secp.code).toBe('key');
+  });
+
+  test('replace, withdraw, come back; a viem wallet', async () => {
+    const account = privateKeyToAccount(bob.privateKey as Hex);
+    const signer = createWalletClient({ account, transport: http(net.network.rpcUrl) });
+    const client = new FFE({ network: net.network, signer });
+    const first = await client.submit(sessionId, rows('plants', 10, 5));
+    const second = await client.submit(sessionId, rows('plants', 20, 6));
+    expect([first.replaced, second.replaced]).toEqual([false, true]);
+    expect(second.blobRoot).not.toBe(first.blobRoot);
+    const before = await net.provider.getBalance(bob.address);
+    await client.withdraw(sessionId);
+    expect((await net.provider.getBalance(bob.address)) - before).toBeGreaterThan(9n * 10n ** 15n);
+    const again = await failure(() => client.withdraw(sessionId));
+    expect(again.code).toBe('chain');
+    expect(again.reason).toBeDefined();
+    const nothing = await failure(() => client.claim(sessionId));
+    expect(nothing.code).toBe('chain');
+  });
+
+  test('a lost connection: the same call continues, storage is paid once', async () => {
+    let drops = 0;
+    const flaky = await proxy(net.network.storageNodes[0] as string, (method, answer) => {
+      if (method === 'zgs_uploadSegmentsByTxSeq' && drops < 3) {
+        ++drops;
+        return 'drop';
+      }
+      return answer;
+    });
+    try {
+      const change = { storageNodes: [flaky.url], indexerUrl: '' };
+      const client = ffe(bob, change);
+      const data = rows('plants', 30, 6);
+      const done = await client.submit(sessionId, data);
+      expect(drops).toBe(3);
+      // Stop it in the middle of an upload, then call again.
+      const more = rows('plants', 40, 7);
+      const stop = new AbortController();
+      const stopped = await failure(() =>
+        client.submit(sessionId, more, {
+          signal: stop.signal,
+          onProgress: ({ verb, done: n }) => {
+            if (verb === 'Uploading' && n !== undefined) stop.abort();
+          },
+        }),
+      );
+      expect(stopped.code).toBe('interrupted');
+      const topic = '0x167ce04d2aa1981994d3a31695da0d785373335b1078cec239a1a3a2c7675555';
+      const payments = async (): Promise<number> =>
+        (await net.provider.getLogs({ topics: [topic], fromBlock: 0 })).length;
+      const paid = await payments();
+      const signatures = { count: 0 };
+      const resumed = await client.submit(sessionId, more, {
+        onProgress: ({ verb, text }) => {
+          if (verb === 'Encrypting' && text !== undefined) ++signatures.count;
+        },
+      });
+      expect(signatures.count).toBe(0); // the blob of before
+      expect(await payments()).toBe(paid);
+      expect(resumed.replaced).toBe(true);
+      expect(resumed.blobRoot).not.toBe(done.blobRoot);
+    } finally {
+      await flaky.stop();
+    }
+  });
+
+  test('a lying storage node', async () => {
+    const upload = new Storage(net.network, net.provider);
+    const { Account } = await import('../src/chain/wallet.js');
+    const account = await Account.of(alice, net.provider, 31337);
+    const data = pattern(300_000);
+    const root = await upload.upload(memorySpool(data), account);
+    const good = await upload.download(root, newBlobSpool, 1 << 20);
+    expect(await good.slice(0, good.size)).toEqual(data);
+
+    const liar = await proxy(net.network.storageNodes[0] as string, (method, answer) =>
+      method.startsWith('zgs_downloadSegment')
+        ? answer.replace(/"data":"(.)/, (_, c: string) => `"data":"${c === 'A' ? 'B' : 'A'}`)
+        : answer,
+    );
+    try {
+      const lied = new Storage(
+        { ...net.network, storageNodes: [liar.url], indexerUrl: '' },
+        net.provider,
+      );
+      const error = await failure(() => lied.download(root, newBlobSpool, 1 << 20));
+      expect([error.code, error.reason]).toEqual(['corrupt', 'LyingStorageNode']);
+      expect(error.message).toContain(liar.url);
+      // An honest node beside it suffices.
+      const both = { storageNodes: [liar.url, ...net.network.storageNodes], indexerUrl: '' };
+      const mixed = new Storage({ ...net.network, ...both }, net.provider);
+      const file = await mixed.download(root, newBlobSpool, 1 << 20);
+      expect(await file.slice(0, file.size)).toEqual(data);
+    } finally {
+      await liar.stop();
+    }
+  });
+
+  test('nobody answers', async () => {
+    const nowhere = 'http://127.0.0.1:1';
+    const chain = await failure(() => ffe(undefined, { rpcUrl: nowhere }).status(sessionId));
+    expect(chain.code).toBe('network');
+    const enclave = await failure(() =>
+      ffe(alice, { enclaveUrls: [nowhere] }).submit(sessionId, rows('animals', 0, 2)),
+    );
+    expect(enclave.code).toBe('network');
+    expect(enclave.message).toContain('no collateral');
+  });
+
+  test('watch tells what is, and stops when told', async () => {
+    const stop = new AbortController();
+    const states: string[] = [];
+    const error = await failure(async () => {
+      for await (const event of ffe().watch(sessionId, { signal: stop.signal, interval: 50 })) {
+        states.push(event.state);
+        stop.abort();
+      }
+    });
+    expect(states).toEqual(['open']);
+    expect(error.code).toBe('interrupted');
+  });
+
+  test('no model yet, no session over', async () => {
+    const error = await failure(() => ffe(alice).download(sessionId));
+    expect(error.code).toBe('session');
+    expect(error.message).toContain('(state: open)');
+    expect((await ffe(alice).claimable(sessionId)).stake).toBe(0n);
+  });
+
+  test('terms out of bounds are refused before they cost anything', async () => {
+    const client = ffe(opener);
+    const few = await failure(() => client.openSession(request([alice.address, alice.address])));
+    expect(few.message).toContain('participants[1] must be another address');
+    const bond = request([alice.address, bob.address], { operatorBond: 10n ** 18n });
+    const error = await failure(() => client.openSession(bond));
+    expect([error.code, error.reason]).toEqual(['chain', 'BondTooSmall']);
+    expect(error.hint).toContain('larger bond');
+  });
+
+  // Last, since it moves the chain's clock.
+  test('a session that closed, and one that expired', async () => {
+    const list = [alice.address, bob.address];
+    const short = await ffe(opener).openSession(request(list, { submitSeconds: 60 }));
+    await net.passTime(61);
+    const late = await failure(() => ffe(alice).submit(short.sessionId, rows('animals', 0, 3)));
+    expect([late.code, late.reason]).toEqual(['session', 'SubmitClosed']);
+    expect(late.hint).toContain('the deadline has passed');
+    const client = ffe(opener);
+    const { opened } = await client.status(short.sessionId);
+    const expire = new Wallet(opener.privateKey, net.provider);
+    const { FFECoordinatorAbi } = await import('../src/chain/abi/FFECoordinator.js');
+    const { Contract } = await import('ethers');
+    const coordinator = new Contract(net.network.coordinator, [...FFECoordinatorAbi], expire);
+    await (await coordinator.getFunction('expire')(opened.id)).wait();
+    const over = await failure(() => ffe(alice).submit(short.sessionId, rows('animals', 0, 3)));
+    expect([over.code, over.reason]).toEqual(['session', 'WrongState']);
+    expect(over.message).toContain('is expired');
+    const events = [];
+    for await (const event of client.watch(short.sessionId)) events.push(event.state);
+    expect(events).toEqual(['expired']);
+    expect(over).toBeInstanceOf(FFEError);
+  });
+});
