@@ -15,12 +15,14 @@ export interface EnclaveRegistryCalls {
 export interface EnclaveRegistryWrites {
   invalidate: [enclaveId: Hex, evidence: Hex];
   register: [quote: Hex, ext: Hex, payee: Hex, signature: Hex];
+  renew: [quote: Hex, appHash: Hex, blockNumber: bigint];
   retire: [enclaveId: Hex];
 }
 
 /** Arguments of the events of EnclaveRegistry. */
 export interface EnclaveRegistryEvents {
   EnclaveRegistered: { enclaveId: Hex; signer: Hex; payee: Hex; codeHash: Hex; platformId: Hex; tcbStatus: bigint; validUntil: bigint; applicationProven: boolean; development: boolean; };
+  EnclaveRenewed: { enclaveId: Hex; validUntil: bigint; development: boolean; };
   EnclaveRetired: { enclaveId: Hex; by: Hex; development: boolean; };
   EnclaveRevoked: { enclaveId: Hex; by: Hex; development: boolean; };
 }
@@ -31,9 +33,11 @@ export const EnclaveRegistryAbi: readonly string[] = [
   "function invalidate(bytes32 enclaveId, bytes evidence)",
   "function period() view returns (uint64)",
   "function register(bytes quote, bytes ext, address payee, bytes signature) returns (bytes32 enclaveId)",
+  "function renew(bytes quote, bytes32 appHash, uint256 blockNumber) returns (bytes32 enclaveId)",
   "function retire(bytes32 enclaveId)",
   "function verifier() view returns (address)",
   "event EnclaveRegistered(bytes32 indexed enclaveId, address indexed signer, address indexed payee, bytes32 codeHash, bytes32 platformId, uint8 tcbStatus, uint64 validUntil, bool applicationProven, bool development)",
+  "event EnclaveRenewed(bytes32 indexed enclaveId, uint64 validUntil, bool development)",
   "event EnclaveRetired(bytes32 indexed enclaveId, address indexed by, bool development)",
   "event EnclaveRevoked(bytes32 indexed enclaveId, address indexed by, bool development)",
   "error BadExt(string member)",
@@ -42,10 +46,12 @@ export const EnclaveRegistryAbi: readonly string[] = [
   "error EnclaveEnded(bytes32 enclaveId)",
   "error EvidenceRejected(bytes reason)",
   "error NotSignerOrPayee(address caller)",
+  "error PlatformChanged(bytes32 enclaveId)",
   "error QuoteUsed(bytes32 quoteHash)",
   "error ReportDataMismatch()",
   "error StaleNonce(uint256 blockNumber)",
   "error StillAccepted(bytes32 enclaveId)",
+  "error TooLate()",
   "error UnknownEnclave(bytes32 enclaveId)",
   "error ZeroPayee()",
 ];
