@@ -53,6 +53,7 @@ class Process:
     def __init__(self, arguments):
         environment = dict(os.environ, HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
         environment |= {"CUDA_VISIBLE_DEVICES": "", "TRANSFORMERS_VERBOSITY": "error"}
+        environment |= {"TQDM_DISABLE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
         self.process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -119,7 +120,12 @@ def beside_peer(ours, peer, options, train_bar, evaluate_bar):
         side.ask("evaluate")
     results = {}
     for what in ("train", "evaluate"):
-        pairs = [(ours.ask(what), peer.ask(what)) for _ in range(options.rounds)]
+        pairs = []
+        for _ in range(options.rounds):
+            pairs.append((ours.ask(what), peer.ask(what)))
+            seconds = [(a["seconds"], a["cpu_seconds"]) for a in pairs[-1]]
+            print(f"{what}: (seconds, of CPU) {seconds[0]} ours, {seconds[1]} peer",
+                  file=sys.stderr)  # fmt: skip
         results[what] = [list(side) for side in zip(*pairs)]
     print(f"peer: transformers + PEFT, {peer.about['versions']}, float32, "
           f"{peer.about['threads']} threads")  # fmt: skip
