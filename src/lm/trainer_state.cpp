@@ -151,6 +151,9 @@ TrainedAdapters read_checkpoint(const ModelConfig& model, ByteView bytes, int th
   ByteView rest = body.subspan(16 + length);
   TrainedAdapters adapters;
   const Json& list = json_member(header, "adapters", "checkpoint");
+  if (!list.is_array()) {
+    throw Error(ErrorCode::kBadInput, "checkpoint.adapters: not a list");
+  }
   for (size_t i = 0; i < list.size(); ++i) {
     const std::string what = "checkpoint.adapters[" + std::to_string(i) + "]";
     auto t = std::make_unique<TrainedAdapter>(
