@@ -29,8 +29,14 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
     bytes4 public constant IERC7857_ID = 0xee5a526e;
     /// @notice ERC-165 id of its `IERC7857Metadata`: name, symbol and intelligentDataOf.
     bytes4 public constant IERC7857_METADATA_ID = 0xaa18b754;
+    /// @notice ERC-165 id of ERC-4906, which has events only.
+    bytes4 public constant IERC4906_ID = 0x49064906;
+    /// @notice What 0G's agent contracts call metadata: `intelligentDatasOf`.
+    bytes4 public constant ZERO_G_METADATA_ID = 0x40fbd72f;
+    /// @notice What they call usage: `authorizeUsage`, `revokeAuthorization`, `authorizedUsersOf`.
+    bytes4 public constant ZERO_G_AUTHORIZE_ID = 0x2309ab96;
     /// @notice Most users that one token can authorize.
-    uint256 public constant MAX_USERS = 100;
+    uint256 public constant MAX_AUTHORIZED_USERS = 100;
     /// @notice Share of a sale that ERC-2981 suggests for the session's opener, in basis points.
     uint256 public constant ROYALTY_BPS = 250;
 
@@ -89,6 +95,7 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
         _ownerKeyHash[tokenId] = keyHash;
         emit Transferred(tokenId, from, to);
         _publish(to, tokenId, sealedKey);
+        emit MetadataUpdate(tokenId);
     }
 
     /// @inheritdoc ICoOwnedINFT
@@ -97,6 +104,7 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
         (bytes memory sealedKey, bytes32 keyHash) = _verifiedKey(owner, tokenId, proofs);
         _ownerKeyHash[tokenId] = keyHash;
         _publish(owner, tokenId, sealedKey);
+        emit MetadataUpdate(tokenId);
     }
 
     /// @inheritdoc IERC7857
@@ -114,6 +122,7 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
             delete _sealedKeyHash[tokenId];
             delete _ownerKeyHash[tokenId];
             emit KeyBecameStale(tokenId, from, to);
+            emit MetadataUpdate(tokenId);
         }
     }
 
@@ -170,9 +179,21 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
     /// @inheritdoc IERC7857
     function authorizeUsage(uint256 tokenId, address user) external {
         _requireOwner(tokenId);
+        _authorize(tokenId, user);
+    }
+
+    /// @inheritdoc ICoOwnedINFT
+    function batchAuthorizeUsage(uint256 tokenId, address[] calldata users) external {
+        _requireOwner(tokenId);
+        for (uint256 i; i < users.length; ++i) {
+            _authorize(tokenId, users[i]);
+        }
+    }
+
+    function _authorize(uint256 tokenId, address user) private {
         if (user == address(0)) revert BadUser(user);
         EnumerableSet.AddressSet storage users = _users[tokenId][_epoch[tokenId]];
-        if (users.length() >= MAX_USERS) revert TooManyUsers(tokenId);
+        if (users.length() >= MAX_AUTHORIZED_USERS) revert TooManyUsers(tokenId);
         if (!users.add(user)) revert AlreadyAuthorized(tokenId, user);
         emit Authorization(msg.sender, user, tokenId);
     }
@@ -326,7 +347,7 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
 
     /// @notice ERC-165.
     function supportsInterface(bytes4 id) public view override(ERC721, IERC165) returns (bool) {
-        return id == IERC7857_ID || id == IERC7857_METADATA_ID || id == type(IERC2981).interfaceId
-            || super.supportsInterface(id);
+        return id == IERC7857_ID || id == IERC7857_METADATA_ID || id == type(IERC2981).interfaceId || id == IERC4906_ID
+            || id == ZERO_G_METADATA_ID || id == ZERO_G_AUTHORIZE_ID || super.supportsInterface(id);
     }
 }

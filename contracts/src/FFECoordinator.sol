@@ -6,7 +6,6 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {CoOwnedINFT} from "./CoOwnedINFT.sol";
 import {ICoOwnedINFT} from "./interfaces/ICoOwnedINFT.sol";
@@ -26,6 +25,7 @@ import {
     Verdict
 } from "./interfaces/IFFECoordinator.sol";
 import {SessionHash} from "./libraries/SessionHash.sol";
+import {Settlement} from "./libraries/Settlement.sol";
 import {TermsCheck} from "./libraries/TermsCheck.sol";
 
 /// @title FFECoordinator
@@ -37,12 +37,9 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
 
     /// @dev The native token where a token address is asked for.
     address private constant NATIVE = address(0);
-    uint256 private constant BPS = 10_000;
     uint256 private constant SEAL_PERIOD = 1 hours;
-    /// @dev At most this part of a slashed native stake pays the gas of whoever brought the certificate.
-    uint256 private constant REWARD_DIVISOR = 100;
     /// @dev Least gas of `slashWithProof` outside its own measurement: the transaction, its data, the last two storage
-    ///      writes and the log. The reward never exceeds what was paid for gas.
+    ///      writes and the log. The reward of a transaction that brings one certificate never exceeds its gas.
     uint256 private constant REWARD_GAS = 40_000;
     uint256 private constant MAX_SEALED_KEY = 512;
 
@@ -105,6 +102,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
     /// @inheritdoc IFFECoordinator
     mapping(address payee => Bond) public bond;
     /// @inheritdoc IFFECoordinator
+    mapping(address payee => mapping(bytes32 enclaveId => bool)) public backs;
+    /// @inheritdoc IFFECoordinator
     mapping(address account => mapping(address token => uint256)) public credit;
     /// @inheritdoc IFFECoordinator
     mapping(address token => uint256) public held;
@@ -147,6 +146,12 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         _sendNative(to, amount);
     }
 
+    /// @inheritdoc IFFECoordinator
+    function backEnclave(bytes32 enclaveId, bool backed) external {
+        backs[msg.sender][enclaveId] = backed;
+        emit EnclaveBacked(msg.sender, enclaveId, backed);
+    }
+
     // --------------------------------------------------------------------------------------------- opening
 
     /// @inheritdoc IFFECoordinator
@@ -164,7 +169,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         sessionId = ++sessionCount;
         _useOffer(sessionId, terms, offer);
         address payee = _consentedPayee(terms, offer, signature);
-        _lockBond(payee, terms.operatorBond);
+        _lockBond(payee, terms.enclaveId, terms.operatorBond);
         _store(sessionId, terms, offer, payee);
         emit SessionOpened(
             sessionId,
@@ -384,12 +389,12 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         // After a failure the shares of the bond are out already: this one follows the stake.
         if (s.state == State.Failed && s.bondShare != 0) credit[recipient][NATIVE] += s.bondShare;
 
-        uint256 reward;
+        (uint256 reward, uint256 rest) = (0, amount);
         if (s.stakeToken == NATIVE) {
-            reward = Math.min((gasBefore - gasleft() + REWARD_GAS) * tx.gasprice, amount / REWARD_DIVISOR);
+            (reward, rest) = Settlement.reward(amount, (gasBefore - gasleft() + REWARD_GAS) * tx.gasprice);
             if (reward != 0) credit[msg.sender][NATIVE] += reward;
         }
-        credit[recipient][s.stakeToken] += amount - reward;
+        credit[recipient][s.stakeToken] += rest;
         emit Slashed(sessionId, cert.contributor, cert.reason, cert.evidence, amount, reward, cert.gateRoot);
     }
 
@@ -539,7 +544,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
     /// @dev The rule that the enclave's code claims to follow: the union bound over all sealed contributors.
     function _requireEvidence(SessionData storage s, uint8 reason, uint128 evidence) private view {
         if (reason == HARMFUL) {
-            uint256 needed = uint256(s.submitted) * s.alphaInverse;
+            uint256 needed = Settlement.neededEvidence(s.submitted, s.alphaInverse);
             if (evidence < needed) revert EvidenceTooSmall(needed, evidence);
         } else if (reason != INVALID) {
             revert BadReason(reason);
@@ -547,7 +552,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
     }
 
     function _slashAmount(SessionData storage s, uint8 reason) private view returns (uint256) {
-        return uint256(s.stake) * (reason == HARMFUL ? s.slashBpsHarmful : s.slashBpsInvalid) / BPS;
+        return Settlement.slashed(s.stake, reason == HARMFUL ? s.slashBpsHarmful : s.slashBpsInvalid);
     }
 
     function _slashRecipient(SessionData storage s) private view returns (address) {
@@ -681,7 +686,11 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         if (s.fee != 0) credit[s.opener][NATIVE] += s.fee;
     }
 
-    function _lockBond(address payee, uint256 amount) private {
+    /// @dev The registry lets an enclave name any payee: without that payee's own word, somebody else's enclave could
+    ///      lock its bond and lose it.
+    function _lockBond(address payee, bytes32 enclaveId, uint256 amount) private {
+        if (amount == 0) return;
+        if (!backs[payee][enclaveId]) revert EnclaveNotBacked(payee, enclaveId);
         Bond storage b = bond[payee];
         uint256 free = b.total - b.locked;
         if (amount > free) revert BondTooSmall(amount, free);
@@ -708,9 +717,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         Bond storage b = bond[s.payee];
         b.total -= amount;
         b.locked -= amount;
-        uint128 share = amount / s.submitted;
+        (uint128 share, uint256 rest) = Settlement.split(amount, s.submitted, s.slashed);
         s.bondShare = share;
-        uint256 rest = amount - uint256(share) * (s.submitted - s.slashed);
         if (rest != 0) credit[_slashRecipient(s)][NATIVE] += rest;
     }
 

@@ -9,6 +9,7 @@ import {
     SessionTerms
 } from "../src/interfaces/IFFECoordinator.sol";
 import {Fixture} from "./utils/Fixture.sol";
+import {PlainToken} from "./utils/Tokens.sol";
 
 /// @notice What calls cost as whole transactions: the base fee of 21 000, the data and the execution.
 /// forge-config: default.isolate = true
@@ -49,6 +50,33 @@ contract GasTest is Fixture {
         transaction(stranger, 0, abi.encodeCall(coordinator.seal, (id)), "seal, contributors: 2");
     }
 
+    function test_gas_submitInTokens() public {
+        PlainToken token = new PlainToken();
+        SessionTerms memory t = defaultTerms(3);
+        t.stakeToken = address(token);
+        uint256 id = open(t);
+        for (uint256 i; i < 2; ++i) {
+            token.mint(party(i), 10 ether);
+            vm.prank(party(i));
+            token.approve(address(coordinator), type(uint256).max);
+        }
+        submit(id, party(0));
+        bytes memory data = abi.encodeCall(coordinator.submit, (id, root(party(1)), ownerKey(party(1))));
+        transaction(party(1), 0, data, "submit, ERC-20 stake");
+    }
+
+    /// @dev What the last of 255 pays for the sealing.
+    function test_gas_sealBySubmission() public {
+        SessionTerms memory t = defaultTerms(255);
+        uint256 id = open(t);
+        for (uint256 i; i < 254; ++i) {
+            submit(id, t.participants[i]);
+        }
+        address last = t.participants[254];
+        bytes memory data = abi.encodeCall(coordinator.submit, (id, root(last), ownerKey(last)));
+        transaction(last, 1 ether, data, "submit, sealing 255");
+    }
+
     function test_gas_slash() public {
         uint256 id = sealedSession(3);
         RejectionCertificate memory c = rejectionOf(id, party(0), 1);
@@ -59,7 +87,7 @@ contract GasTest is Fixture {
     }
 
     function test_gas_finalize() public {
-        uint256[3] memory sizes = [uint256(2), 8, 32];
+        uint256[4] memory sizes = [uint256(2), 8, 32, 255];
         for (uint256 i; i < sizes.length; ++i) {
             uint256 n = sizes[i];
             uint256 id = sealedSession(n);
@@ -67,6 +95,8 @@ contract GasTest is Fixture {
             bytes memory data = abi.encodeCall(coordinator.finalize, (id, c, enclaveSigns(hasher.result(c))));
             uint256 gas = transaction(stranger, 0, data, string.concat("finalize, owners: ", vm.toString(n)));
             assertLe(gas, 90_000 + 110_000 * n, "finalize");
+            // geth's pools take no transaction of more than 128 KiB; its other fields are below 256 bytes.
+            assertLe(data.length, 131_072 - 256, "finalize fits a transaction");
         }
     }
 
@@ -80,5 +110,6 @@ contract GasTest is Fixture {
         vm.warp(coordinator.session(id).deliverDeadline + 1);
         transaction(stranger, 0, abi.encodeCall(coordinator.fail, (id)), "fail");
         transaction(stranger, 0, abi.encodeCall(coordinator.collect, (opener, address(0))), "collect");
+        transaction(stranger, 0, abi.encodeCall(coordinator.backEnclave, (enclaveId, true)), "backEnclave");
     }
 }

@@ -3,18 +3,10 @@ pragma solidity ^0.8.28;
 
 import {ERC7857Verifier} from "../src/ERC7857Verifier.sol";
 import {Artifact, ICoOwnedINFT} from "../src/interfaces/ICoOwnedINFT.sol";
-import {
-    AccessProof,
-    IERC7857,
-    IntelligentData,
-    OracleType,
-    OwnershipProof,
-    TransferValidityProof
-} from "../src/interfaces/IERC7857.sol";
+import {IERC7857, IntelligentData, OracleType, TransferValidityProof} from "../src/interfaces/IERC7857.sol";
 import {EnclaveStatus, IEnclaveRegistry} from "../src/interfaces/IEnclaveRegistry.sol";
 import {Owner} from "../src/interfaces/IFFECoordinator.sol";
-import {Fixture} from "./utils/Fixture.sol";
-import {Vm} from "./utils/Vm.sol";
+import {TokenFixture} from "./utils/TokenFixture.sol";
 
 interface IERC721Errors {
     error ERC721InsufficientApproval(address operator, uint256 tokenId);
@@ -37,123 +29,7 @@ contract Wallet {
     }
 }
 
-contract INFTTest is Fixture {
-    bytes32 internal constant ARTIFACT = keccak256("artifact");
-
-    uint256 internal id;
-    uint256 internal token;
-    address internal seller;
-    address internal buyer;
-
-    function setUp() public override {
-        super.setUp();
-        id = sealedSession(3);
-        finalize(id, resultOf(id, verdicts(1, 1, 2)));
-        token = inft.tokenIdOf(id, 1);
-        seller = party(0);
-        buyer = party(7);
-    }
-
-    // ----------------------------------------------------------------------------------------------- proofs
-
-    struct Plan {
-        uint256 token;
-        address to;
-        address accessSigner;
-        uint256 enclaveKey;
-        bytes32 data;
-        bytes key; // of the receiver; empty: its Ethereum key
-        uint64 deadline;
-        bytes32 salt;
-    }
-
-    function plan() internal returns (Plan memory p) {
-        p = Plan({
-            token: token,
-            to: buyer,
-            accessSigner: buyer,
-            enclaveKey: enclaveKey,
-            data: ARTIFACT,
-            key: "",
-            deadline: uint64(vm.getBlockTimestamp() + 1 hours),
-            salt: bytes32(++salts)
-        });
-    }
-
-    function ethereumKey(address a) internal returns (bytes memory) {
-        Vm.Wallet memory w = vm.createWallet(keyOf[a]);
-        return abi.encodePacked(w.publicKeyX, w.publicKeyY);
-    }
-
-    function verifierDigest(bytes32 structHash) internal view returns (bytes32) {
-        return keccak256(abi.encodePacked(hex"1901", verifier.domainSeparator(), structHash));
-    }
-
-    function accessHash(Plan memory p, bytes memory wanted) internal view returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                verifier.ACCESS_TYPEHASH(), inft, p.token, p.to, p.data, p.data, keccak256(wanted), p.deadline, p.salt
-            )
-        );
-    }
-
-    function ownershipHash(Plan memory p, bytes memory sealedFor, bytes memory key) internal view returns (bytes32) {
-        return keccak256(
-            abi.encode(
-                verifier.OWNERSHIP_TYPEHASH(),
-                inft,
-                p.token,
-                p.to,
-                p.data,
-                p.data,
-                keccak256(key),
-                keccak256(sealedFor),
-                p.deadline,
-                p.salt
-            )
-        );
-    }
-
-    function proofs(Plan memory p) internal returns (TransferValidityProof[] memory list) {
-        list = new TransferValidityProof[](1);
-        bytes memory nonce = abi.encode(p.token, p.to, p.deadline, p.salt);
-        bytes memory sealedFor = p.key.length == 0 ? ethereumKey(p.to) : p.key;
-        bytes memory key = sealedKey(p.to);
-        list[0].accessProof = AccessProof({
-            oldDataHash: p.data,
-            newDataHash: p.data,
-            nonce: nonce,
-            encryptedPubKey: p.key,
-            proof: sign(keyOf[p.accessSigner], verifierDigest(accessHash(p, p.key)))
-        });
-        list[0].ownershipProof = OwnershipProof({
-            oracleType: OracleType.TEE,
-            oldDataHash: p.data,
-            newDataHash: p.data,
-            sealedKey: key,
-            encryptedPubKey: sealedFor,
-            nonce: nonce,
-            proof: sign(p.enclaveKey, verifierDigest(ownershipHash(p, sealedFor, key)))
-        });
-    }
-
-    function transfer(Plan memory p) internal {
-        TransferValidityProof[] memory list = proofs(p);
-        vm.prank(seller);
-        inft.iTransfer(p.to, p.token, list);
-    }
-
-    function refused(Plan memory p, bytes memory why) internal {
-        TransferValidityProof[] memory list = proofs(p);
-        vm.expectRevert(why);
-        vm.prank(seller);
-        inft.iTransfer(p.to, p.token, list);
-    }
-
-    function err(bytes4 selector) internal pure returns (bytes memory) {
-        return abi.encodeWithSelector(selector);
-    }
-
+contract INFTTest is TokenFixture {
     // --------------------------------------------------------------------------------------------- minting
 
     function test_mint_oneTokenPerAcceptedOwner() public {
@@ -531,6 +407,18 @@ contract INFTTest is Fixture {
         assertEq(inft.ownerOf(token), buyer, "owner");
     }
 
+    function test_metadata_changesAreAnnounced() public {
+        vm.expectEmit(address(inft));
+        emit ICoOwnedINFT.MetadataUpdate(token);
+        vm.prank(seller);
+        inft.transferFrom(seller, buyer, token);
+        TransferValidityProof[] memory list = proofs(plan());
+        vm.expectEmit(address(inft));
+        emit ICoOwnedINFT.MetadataUpdate(token);
+        vm.prank(buyer);
+        inft.resealKey(token, list);
+    }
+
     function test_resealKey_forAnotherKeyOfTheSameOwner() public {
         Plan memory p = plan();
         p.to = seller;
@@ -579,6 +467,21 @@ contract INFTTest is Fixture {
         inft.clearAuthorizedUsers(token);
     }
 
+    function test_usage_batch() public {
+        address[] memory users = new address[](3);
+        (users[0], users[1], users[2]) = (stranger, buyer, party(8));
+        vm.expectRevert(abi.encodeWithSelector(ICoOwnedINFT.NotTokenOwner.selector, token, stranger));
+        vm.prank(stranger);
+        inft.batchAuthorizeUsage(token, users);
+        vm.startPrank(seller);
+        inft.batchAuthorizeUsage(token, users);
+        assertEq(inft.authorizedUsersOf(token), users, "all three");
+        vm.expectRevert(abi.encodeWithSelector(ICoOwnedINFT.AlreadyAuthorized.selector, token, stranger));
+        inft.batchAuthorizeUsage(token, users);
+        vm.expectRevert(abi.encodeWithSelector(ICoOwnedINFT.BadUser.selector, address(0)));
+        inft.batchAuthorizeUsage(token, new address[](1));
+    }
+
     function test_usage_endsWithEveryMove() public {
         vm.prank(seller);
         inft.authorizeUsage(token, stranger);
@@ -612,7 +515,12 @@ contract INFTTest is Fixture {
         assertTrue(inft.supportsInterface(0xee5a526e), "ERC-7857");
         assertTrue(inft.supportsInterface(0xaa18b754), "ERC-7857 metadata");
         assertTrue(inft.supportsInterface(0x2a55205a), "ERC-2981");
+        assertTrue(inft.supportsInterface(0x49064906), "ERC-4906");
+        assertTrue(inft.supportsInterface(0x40fbd72f), "0G's metadata");
+        assertTrue(inft.supportsInterface(0x2309ab96), "0G's authorization");
         assertFalse(inft.supportsInterface(0xffffffff), "nothing else");
+        assertFalse(inft.supportsInterface(0x5762046c), "not 0G's transfers: their proofs can be replayed");
+        assertFalse(inft.supportsInterface(0x2afbede9), "not 0G's transfers: their proofs can be replayed");
         assertFalse(inft.supportsInterface(0xeafcbf9c), "nothing else");
     }
 
@@ -627,6 +535,8 @@ contract INFTTest is Fixture {
         assertEq(bytes32(IERC7857.getDelegateAccess.selector), bytes32(bytes4(0x0e592fdd)), "getDelegateAccess");
         assertEq(bytes32(ICoOwnedINFT.intelligentDatasOf.selector), bytes32(bytes4(0x40fbd72f)), "0G's alias");
         assertEq(bytes32(ICoOwnedINFT.creatorOf.selector), bytes32(bytes4(0x589a1743)), "creatorOf");
+        assertEq(bytes32(ICoOwnedINFT.batchAuthorizeUsage.selector), bytes32(bytes4(0xf30c6a0c)), "batch");
+        assertEq(bytes32(ICoOwnedINFT.clearAuthorizedUsers.selector), bytes32(bytes4(0x0f5cbc03)), "clear");
         assertEq(
             bytes32(IERC7857.PublishedSealedKey.selector),
             0x77ac1306adadb66d303dd0baa0534083040b337a1212922215a3ccbaf6fec56c,

@@ -47,7 +47,7 @@ abstract contract Invariants is Test {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[] memory s = new bytes4[](25);
+        bytes4[] memory s = new bytes4[](28);
         s[0] = Handler.open.selector;
         s[1] = Handler.submit.selector;
         s[2] = Handler.submit.selector;
@@ -73,6 +73,9 @@ abstract contract Invariants is Test {
         s[22] = Handler.enclave.selector;
         s[23] = Handler.wait_.selector;
         s[24] = Handler.moveToken.selector;
+        s[25] = Handler.hijack.selector;
+        s[26] = Handler.finalizeBadly.selector;
+        s[27] = Handler.intrude.selector;
         targets = new FuzzSelector[](1);
         targets[0] = FuzzSelector(address(handler), s);
     }
@@ -171,8 +174,20 @@ abstract contract Invariants is Test {
             }
             assertTrue(ok, "the handler never reverts");
         }
-        string[11] memory names =
-            ["open", "submit", "withdraw", "seal", "slash", "finalize", "abort", "cancel", "expire", "fail", "claim"];
+        string[12] memory names = [
+            "open",
+            "submit",
+            "withdraw",
+            "seal",
+            "slash",
+            "finalize",
+            "finalizeBadly",
+            "abort",
+            "cancel",
+            "expire",
+            "fail",
+            "claim"
+        ];
         for (uint256 i; i < names.length; ++i) {
             assertGt(handler.calls(bytes32(bytes(names[i]))), 2, names[i]);
         }

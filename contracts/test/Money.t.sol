@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {EnclaveStatus} from "../src/interfaces/IEnclaveRegistry.sol";
-import {IFFECoordinator, SessionTerms, State} from "../src/interfaces/IFFECoordinator.sol";
+import {IFFECoordinator, SessionOffer, SessionTerms, State} from "../src/interfaces/IFFECoordinator.sol";
 import {Fixture} from "./utils/Fixture.sol";
 import {MoodyToken, ReenteringToken} from "./utils/Tokens.sol";
 
@@ -85,6 +85,51 @@ contract MoneyTest is Fixture {
         vm.prank(payee);
         if (amount > free) vm.expectRevert();
         coordinator.withdrawBond(amount, payee);
+    }
+
+    /// @dev Anyone can run an enclave and register it with somebody else as payee, then let a session of his own accounts
+    ///      fail to divide that payee's bond. The payee has to back the enclave first.
+    function test_bond_nobodyElsesEnclaveCanLockIt() public {
+        enclaveKey = uint256(keccak256("thief's enclave"));
+        enclaveId = registry.add(vm.addr(enclaveKey), CODE, payee);
+        SessionTerms memory t = defaultTerms(2);
+        bytes memory why = abi.encodeWithSelector(IFFECoordinator.EnclaveNotBacked.selector, payee, enclaveId);
+        this.openRefused(t, why);
+        vm.expectEmit(address(coordinator));
+        emit IFFECoordinator.EnclaveBacked(stranger, enclaveId, true);
+        vm.prank(stranger);
+        coordinator.backEnclave(enclaveId, true);
+        this.openRefused(t, why);
+
+        // A session that locks nothing needs nobody's word.
+        t.operatorBond = 0;
+        uint256 id = open(t);
+        vm.warp(t.submitDeadline);
+        coordinator.expire(id);
+        (uint128 total, uint128 locked) = coordinator.bond(payee);
+        assertEq(total, 100 ether, "untouched");
+        assertEq(locked, 0, "untouched");
+    }
+
+    function test_bond_backingEndsForFurtherSessionsOnly() public {
+        assertTrue(coordinator.backs(payee, enclaveId), "backed");
+        uint256 id = sealedSession(2);
+        vm.prank(payee);
+        coordinator.backEnclave(enclaveId, false);
+        SessionTerms memory t = defaultTerms(2);
+        this.openRefused(t, abi.encodeWithSelector(IFFECoordinator.EnclaveNotBacked.selector, payee, enclaveId));
+        vm.warp(coordinator.session(id).deliverDeadline + 1);
+        coordinator.fail(id);
+        (uint128 total,) = coordinator.bond(payee);
+        assertEq(total, 90 ether, "the earlier session keeps its claim");
+    }
+
+    function openRefused(SessionTerms memory t, bytes memory why) external {
+        SessionOffer memory o = offerFor(t);
+        bytes memory signature = enclaveSigns(hasher.offer(o));
+        vm.expectRevert(why);
+        vm.prank(opener);
+        coordinator.openSession{value: t.fee}(t, o, signature, RECIPE, MANIFEST);
     }
 
     // ----------------------------------------------------------------------------------------------- exits

@@ -80,11 +80,13 @@ struct Service::Impl {
                   "the coordinator uses " + to_hex0x(coordinator.registry().bytes));
     }
     registration = registrar.ensure(kRenewBefore);
+    back_enclave();
     api = std::make_unique<Api>(
         ApiContext{config, enclave, *platform.provider, model, journal, status, registration});
     write_file_atomic(data_dir / "port", as_bytes(std::to_string(api->port()) + "\n"));
   }
 
+  void back_enclave();
   void tick();
   void visit(const evm::U256& id);
   void work(const session::OpenedSession& session);
@@ -111,6 +113,20 @@ struct Service::Impl {
   };
   std::map<std::string, Retry> retries;  // sessions whose last attempt failed
 };
+
+// The contract locks a payee's bond only for enclaves that the payee itself backs.
+void Service::Impl::back_enclave() {
+  const H256& id = registration.enclave_id;
+  if (coordinator.backs(config.payee, id)) return;
+  if (sender.address() == config.payee) {
+    coordinator.back_enclave(sender, id, true);
+  } else {
+    log::warn(
+        "the payee does not back this enclave: sessions with a bond cannot open; from the "
+        "payee's account run: ffe bond back {}",
+        to_hex0x(id.bytes));
+  }
+}
 
 Service::Service(const Config& config) : impl_(std::make_unique<Impl>(config)) {}
 Service::~Service() = default;

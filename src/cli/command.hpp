@@ -26,6 +26,7 @@ void add_keys(CLI::App& app, Context& context);
 void add_session(CLI::App& app, Context& context);
 void add_contribution(CLI::App& app, Context& context);  // check, submit, withdraw, download, claim
 void add_attest(CLI::App& app, Context& context);
+void add_bond(CLI::App& app, Context& context);
 void add_devnet(CLI::App& app, Context& context);  // devnet, deploy
 void add_doctor(CLI::App& app, Context& context);
 

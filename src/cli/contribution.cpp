@@ -65,19 +65,24 @@ void submit(const Options& options, Terminal& terminal) {
   StepView view(terminal);
   evm::U256 id = evm::U256::parse(options.session);
   client::SubmitResult r = client.submit(id, options.file, view.events());
-  terminal.step("Finished", fmt::format("stake {} 0G held · refundable until the session is sealed",
-                                        evm::format_ether(r.stake)));
+  terminal.step("Finished", fmt::format("stake of {} held · refundable until the session is sealed",
+                                        r.currency.text(r.stake)));
   terminal.hint("ffe session status " + options.session);
   if (terminal.json()) {
-    terminal.result(Json{
-        {"sessionId", id.to_string()},
-        {"rows", r.data.rows},
-        {"blobRoot", to_hex0x(r.blob_root.bytes)},
-        {"dataHash", to_hex0x(r.data_hash.bytes)},
-        {"txHash", to_hex0x(r.tx_hash.bytes)},
-        {"stakeWei", r.stake.to_string()},
-        {"replaced",
-         r.replaced}}.dump());
+    Json out = {{"sessionId", id.to_string()},
+                {"rows", r.data.rows},
+                {"blobRoot", to_hex0x(r.blob_root.bytes)},
+                {"dataHash", to_hex0x(r.data_hash.bytes)},
+                {"txHash", to_hex0x(r.tx_hash.bytes)},
+                {"stakeWei", r.stake.to_string()},
+                {"replaced", r.replaced}};
+    if (!r.currency.native()) {
+      out["stakeToken"] = {{"address", to_hex0x(r.currency.token.bytes)},
+                           {"symbol", r.currency.symbol},
+                           {"decimals", r.currency.decimals}};
+    }
+    if (r.approval_tx_hash) out["approvalTxHash"] = to_hex0x(r.approval_tx_hash->bytes);
+    terminal.result(out.dump());
   } else {
     terminal.result(to_hex0x(r.tx_hash.bytes));
   }

@@ -85,6 +85,7 @@ int run(int argc, char** argv) {
   add_attest(app, context);
   add_keys(app, context);
   add_storage(app, context);
+  add_bond(app, context);
   add_devnet(app, context);
   add_doctor(app, context);
   try {

@@ -62,8 +62,8 @@ Json status_json(const client::Status& s) {
 
 std::string status_text(const client::Status& s) {
   std::string out =
-      fmt::format("session    {}\nstate      {}\nstake      {} 0G\n", s.opened.id.to_string(),
-                  session::name(s.view.state), evm::format_ether(s.opened.terms.stake));
+      fmt::format("session    {}\nstate      {}\nstake      {}\n", s.opened.id.to_string(),
+                  session::name(s.view.state), s.currency.text(s.opened.terms.stake));
   for (const Address& who : s.opened.terms.participants) {
     std::string what = "not submitted";
     for (const auto& x : s.submissions) {
@@ -73,7 +73,10 @@ std::string status_text(const client::Status& s) {
       if (x.contributor == who) what = session::name(x.verdict);
     }
     for (const auto& x : s.slashes) {
-      if (x.contributor == who) what += fmt::format(", {} 0G slashed", evm::format_ether(x.amount));
+      if (x.contributor == who) {
+        what += fmt::format(", {} {} slashed", evm::format_units(x.amount, s.currency.decimals),
+                            s.currency.symbol);
+      }
     }
     out += fmt::format("           {}  {}\n", crypto::checksum_address(who), what);
   }

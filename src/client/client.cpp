@@ -40,6 +40,12 @@ std::string count(uint64_t n, std::string_view noun) {
   return std::to_string(n) + " " + std::string(noun) + (n == 1 ? "" : "s");
 }
 
+// Gas that `finalize` needs for a session whose every participant is accepted; measured
+// (docs/benchmarks.md), rounded up.
+uint64_t finalize_gas(size_t participants) {
+  return 150'000 + 95'000 * participants;
+}
+
 }  // namespace
 
 DataCheck check_data(const fs::path& file) {
@@ -92,6 +98,14 @@ Client::Client(Network network, const crypto::PrivateKey& key)
 }
 
 OpenResult Client::open_session(const OpenRequest& request, const Events& events) {
+  uint64_t block_gas = rpc_.latest_block().gas_limit;
+  if (finalize_gas(request.participants.size()) > block_gas) {
+    throw Error(ErrorCode::kUsage,
+                "a session of " + count(request.participants.size(), "participant") +
+                    " could not be settled on this chain: its blocks hold " +
+                    std::to_string(block_gas) + " gas",
+                "invite fewer participants");
+  }
   DataCheck pool = check_data(request.pool);
   DataCheck sample = check_data(request.sample);
   step(events, "Checking",
@@ -141,6 +155,7 @@ OpenResult Client::open_session(const OpenRequest& request, const Events& events
   terms.min_accepted = request.min_accepted;
   terms.max_rows = request.max_rows;
   terms.participants = request.participants;
+  terms.stake_token = request.stake_token;
   terms.stake = request.stake;
   terms.fee = request.fee;
   terms.operator_bond = request.operator_bond;
@@ -188,6 +203,14 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
   out.data = check_data(data);
   step(events, "Checking", data.filename().string() + "  " + count(out.data.rows, "row"));
 
+  out.currency = evm::currency_of(rpc_, opened.terms.stake_token);
+  out.stake = opened.terms.stake;
+  out.replaced = !coordinator_.contribution(session_id, address()).blob_root.is_zero();
+  if (!out.replaced) {
+    require_funds(out.currency, out.stake);
+    step(events, "Staking", out.currency.text(out.stake));
+  }
+
   crypto::PublicKey public_key = sender_.key().public_key();
   Bytes owner_key(public_key.begin(), public_key.end());
   session::BlobContext context{session::BlobRole::kData, coordinator_.domain(),
@@ -204,17 +227,34 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
   out.blob_root = storage_.upload(blob, sender_, {.sending = progress(events, "Uploading")}).root;
   step(events, "Uploading", "0G Storage " + to_hex0x(out.blob_root.bytes).substr(0, 10) + "…");
 
-  session::ContributionView earlier = coordinator_.contribution(session_id, address());
-  out.replaced = !earlier.blob_root.is_zero();
-  bool native = opened.terms.stake_token.is_zero();
-  evm::U256 value = out.replaced || !native ? evm::U256(0) : opened.terms.stake;
+  evm::U256 value;
+  if (!out.replaced && out.currency.native()) value = out.stake;
+  if (!out.replaced && !out.currency.native()) {
+    auto approval =
+        evm::Erc20(rpc_, out.currency.token).allow(sender_, coordinator_.address(), out.stake);
+    if (approval) {
+      out.approval_tx_hash = approval->tx_hash;
+      step(events, "Approving",
+           "the coordinator to take " + out.currency.text(out.stake) + "  tx " +
+               to_hex0x(approval->tx_hash.bytes).substr(0, 10) + "…");
+    }
+  }
   evm::Receipt receipt = coordinator_.submit(sender_, session_id, out.blob_root, owner_key, value);
   out.tx_hash = receipt.tx_hash;
-  out.stake = opened.terms.stake;
   step(events, "Committing",
        "session " + session_id.to_string() + "  tx " + to_hex0x(out.tx_hash.bytes).substr(0, 10) +
            "…  block " + std::to_string(receipt.block_number));
   return out;
+}
+
+// Told before anything is encrypted or uploaded, which costs time and gas.
+void Client::require_funds(const evm::Currency& currency, const evm::U256& amount) {
+  evm::U256 balance = evm::balance_of(rpc_, currency, address());
+  if (balance >= amount) return;
+  throw Error(ErrorCode::kChain,
+              "the stake is " + currency.text(amount) + "; " + crypto::checksum_address(address()) +
+                  " has " + evm::format_units(balance, currency.decimals),
+              "send the rest to this account, then run the same command again");
 }
 
 evm::Receipt Client::withdraw(const evm::U256& session_id) {
@@ -291,6 +331,7 @@ Status Client::status(const evm::U256& session_id) {
   out.slashes = coordinator_.slashes(out.opened);
   out.result = coordinator_.final_record(out.opened);
   out.verdicts = coordinator_.verdicts(out.opened);
+  out.currency = evm::currency_of(rpc_, out.opened.terms.stake_token);
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include "base/progress.hpp"
 #include "client/network.hpp"
 #include "crypto/secp256k1.hpp"
+#include "evm/erc20.hpp"
 #include "evm/sender.hpp"
 #include "session/artifact.hpp"
 #include "session/chain.hpp"
@@ -54,7 +55,8 @@ struct OpenRequest {
   uint16_t quorum = 2;
   uint16_t min_accepted = 2;
   uint32_t max_rows = 1000;
-  evm::U256 stake;
+  Address stake_token;  // an ERC-20; zero: the chain's own token. Fee and bond are always native
+  evm::U256 stake;      // in the token's smallest unit
   evm::U256 fee;
   evm::U256 operator_bond;
   uint16_t slash_bps_harmful = 10000;
@@ -80,7 +82,9 @@ struct SubmitResult {
   H256 blob_root;
   H256 data_hash;
   H256 tx_hash;
+  evm::Currency currency;  // what the stake is in
   evm::U256 stake;
+  std::optional<H256> approval_tx_hash;  // of an ERC-20 stake, where one was needed
   bool replaced = false;
 };
 
@@ -100,6 +104,7 @@ struct Status {
   std::vector<session::SlashRecord> slashes;
   std::optional<session::FinalRecord> result;
   std::vector<session::ContributorVerdict> verdicts;
+  evm::Currency currency;  // what stakes are in
 };
 
 // Reads every row; throws Error{kBadInput} "<file>:<line>:<column>: …" for a broken one and for an
@@ -132,8 +137,9 @@ class Client {
   // Encrypts and uploads the pool, uploads the sample, obtains the enclave's offer, opens.
   OpenResult open_session(const OpenRequest& request, const Events& events = {});
 
-  // Verifies the enclave, checks the rows, encrypts, uploads, commits with the stake. Nothing is
-  // encrypted to an enclave that was not verified. A second call replaces the blob.
+  // Verifies the enclave, checks the rows and the account's funds, encrypts, uploads, commits with
+  // the stake (after an ERC-20 approval of exactly that amount). Nothing is encrypted to an enclave
+  // that was not verified. A second call replaces the blob.
   SubmitResult submit(const evm::U256& session_id, const std::filesystem::path& data,
                       const Events& events = {});
   evm::Receipt withdraw(const evm::U256& session_id);
@@ -150,6 +156,7 @@ class Client {
   Json enclave_status(const evm::U256& session_id);
 
  private:
+  void require_funds(const evm::Currency& currency, const evm::U256& amount);
   tee::Collateral fetch_collateral(const H256& enclave_id);
   Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr);
 

@@ -6,6 +6,7 @@
 #include "client/artifacts.hpp"
 #include "crypto/keccak.hpp"
 #include "evm/contract_abi.hpp"
+#include "evm/create2.hpp"
 #include "tee/trust.hpp"
 #include "tee/x509.hpp"
 
@@ -37,36 +38,94 @@ Root root_of(const DeployOptions& options) {
   return {tee::development_root(*options.development_root).public_key, hash};
 }
 
+// Chosen once; another one gives other addresses. contracts/script/Deploy.s.sol has the same.
+H256 salt() {
+  return crypto::keccak256(as_bytes("ffe.deploy.v1"));
+}
+
+// The first block in which there is code at `address`; 0 if the node keeps no old state.
+uint64_t block_of(evm::RpcClient& rpc, const Address& address) {
+  uint64_t low = 0;
+  uint64_t high = rpc.block_number();
+  try {
+    while (low < high) {
+      uint64_t middle = low + (high - low) / 2;
+      if (rpc.code(address, middle).empty()) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+  } catch (const Error&) {
+    return 0;
+  }
+  return low;
+}
+
 class Deployer {
  public:
-  explicit Deployer(evm::Sender& sender) : sender_(sender) {}
+  Deployer(evm::Sender& sender, const DeployOptions& options) : sender_(sender), options_(options) {
+    evm::ensure_create2_proxy(sender_);
+  }
 
   Address operator()(std::string_view name, const evm::Values& arguments) {
-    evm::Receipt receipt =
-        sender_.deploy(evm::creation_code(contract_artifact(name), arguments, name));
-    if (first_block_ == 0) first_block_ = receipt.block_number;
-    return *receipt.contract_address;
+    evm::Created created =
+        evm::create2(sender_, salt(), evm::creation_code(contract_artifact(name), arguments, name));
+    if (first_.is_zero()) {
+      first_ = created.address;
+      block_ = created.receipt ? created.receipt->block_number : block_of(sender_.rpc(), first_);
+    }
+    if (options_.on_contract) options_.on_contract(name, created.address, !created.receipt);
+    return created.address;
   }
-  uint64_t first_block() const { return first_block_; }
+  uint64_t block() const { return block_; }
 
  private:
   evm::Sender& sender_;
-  uint64_t first_block_ = 0;
+  const DeployOptions& options_;
+  Address first_;
+  uint64_t block_ = 0;
 };
 
+void check_chain(const DeployOptions& options, uint64_t chain_id) {
+  if (options.chain_id != chain_id) {
+    throw Error(ErrorCode::kUsage,
+                "the endpoint is chain " + std::to_string(chain_id) + ", not " +
+                    std::to_string(options.chain_id),
+                "check --network and --rpc-url");
+  }
+  if (options.development_root && chain_id != kDevelopmentChain) {
+    throw Error(ErrorCode::kUsage,
+                "a development attestation root on chain " + std::to_string(chain_id) +
+                    " would prove nothing",
+                "development roots are for chain 31337 only");
+  }
+  if (options.treasury.is_zero()) {
+    throw Error(ErrorCode::kUsage, "the treasury must not be the zero address");
+  }
+}
+
 }  // namespace
+
+Chain find_chain(const std::string& name) {
+  static const Chain kChains[] = {
+      {"devnet", kDevelopmentChain, "", ""},
+      {"galileo", 16602, "https://evmrpc-testnet.0g.ai",
+       "https://indexer-storage-testnet-turbo.0g.ai"},
+      {"aristotle", 16661, "https://evmrpc.0g.ai", "https://indexer-storage-turbo.0g.ai"}};
+  for (const Chain& chain : kChains) {
+    if (chain.name == name) return chain;
+  }
+  throw Error(ErrorCode::kUsage, "unknown network \"" + name + "\"",
+              "known: devnet, galileo (0G's test network), aristotle (its main network)");
+}
 
 Deployment deploy(evm::Sender& sender, const DeployOptions& options) {
   Deployment out;
   out.chain_id = sender.rpc().chain_id();
-  if (options.development_root && out.chain_id != kDevelopmentChain) {
-    throw Error(ErrorCode::kUsage,
-                "a development attestation root on chain " + std::to_string(out.chain_id) +
-                    " would prove nothing",
-                "development roots are for chain 31337 only");
-  }
+  check_chain(options, out.chain_id);
   Root root = root_of(options);
-  Deployer deploy_one(sender);
+  Deployer deploy_one(sender, options);
   out.dcap_verifier =
       deploy_one("DcapVerifier", {H256::from(ByteView(root.key.bytes).first(32)),
                                   H256::from(ByteView(root.key.bytes).last(32)), root.subject_hash,
@@ -78,7 +137,7 @@ Deployment deploy(evm::Sender& sender, const DeployOptions& options) {
   evm::Function inft = evm::parse_function("function inft() view returns (address)");
   out.inft = sender.rpc().read(out.coordinator, inft, {})[0].as_address();
   if (options.with_flow) out.flow = deploy_one("ZeroGFlow", {evm::U256(kPricePerSector)});
-  out.block = deploy_one.first_block();
+  out.block = deploy_one.block();
   return out;
 }
 

@@ -146,6 +146,7 @@ void Devnet::deploy_contracts() {
   auto platform = tee::SimulatedPlatform::create(options_.dir / "platform",
                                                  executable_dir() / "ffe-aggregator");
   client::DeployOptions deploy_options;
+  deploy_options.chain_id = kChainId;
   deploy_options.development_root = platform.root_der();
   deploy_options.treasury = faucet_->address();
   deploy_options.with_flow = true;

@@ -17,7 +17,8 @@ std::shared_ptr<const evm::ContractAbi> coordinator_abi();
 std::shared_ptr<const evm::ContractAbi> registry_abi();
 std::shared_ptr<const evm::ContractAbi> inft_abi();
 std::shared_ptr<const evm::ContractAbi> dcap_abi();
-// All of them, for the words of a revert; pass it to RpcClient::Options::errors.
+// All of them with the key verifier's, 0G's Flow and the errors of ERC-20 tokens (ERC-6093), for
+// the words of a revert; pass it to RpcClient::Options::errors.
 std::shared_ptr<const evm::AbiRegistry> contract_errors();
 // Options of an RpcClient that knows these words.
 evm::RpcClient::Options rpc_options();
@@ -130,7 +131,17 @@ class Coordinator {
   };
   Claimable claimable(const evm::U256& id, const Address& account) const;
 
+  // A payee's native funds in the contract; `locked` is the bond of sessions that have not ended.
+  struct Bond {
+    evm::U256 total;
+    evm::U256 locked;
+  };
+  Bond bond(const Address& payee) const;
   evm::Receipt deposit_bond(evm::Sender& sender, const Address& payee, const evm::U256& value);
+  evm::Receipt withdraw_bond(evm::Sender& sender, const evm::U256& amount, const Address& to);
+  // Whether sessions of the enclave may lock the payee's bond; the payee says so itself.
+  bool backs(const Address& payee, const H256& enclave_id) const;
+  evm::Receipt back_enclave(evm::Sender& sender, const H256& enclave_id, bool backed);
   // Returns the id that the event names.
   std::pair<evm::U256, evm::Receipt> open_session(evm::Sender& sender, const SessionTerms& terms,
                                                   const H256& session_tag,

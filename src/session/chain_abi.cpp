@@ -9,6 +9,8 @@ extern const std::string_view kCoordinatorAbiJson;
 extern const std::string_view kRegistryAbiJson;
 extern const std::string_view kInftAbiJson;
 extern const std::string_view kDcapAbiJson;
+extern const std::string_view kKeyVerifierAbiJson;
+extern const std::string_view kFlowAbiJson;
 
 namespace {
 
@@ -42,8 +44,17 @@ std::shared_ptr<const evm::ContractAbi> dcap_abi() {
 std::shared_ptr<const evm::AbiRegistry> contract_errors() {
   static const auto registry = [] {
     auto all = std::make_shared<evm::AbiRegistry>();
-    for (const auto& abi : {coordinator_abi(), registry_abi(), inft_abi(), dcap_abi()})
+    for (const auto& abi :
+         {coordinator_abi(), registry_abi(), inft_abi(), dcap_abi(),
+          load(kKeyVerifierAbiJson, "ERC7857Verifier"), load(kFlowAbiJson, "ZeroGFlow")}) {
       all->add(*abi);
+    }
+    all->add(evm::ContractAbi::from_signatures(
+        {"error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed)",
+         "error ERC20InvalidSender(address sender)", "error ERC20InvalidReceiver(address receiver)",
+         "error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed)",
+         "error ERC20InvalidApprover(address approver)",
+         "error ERC20InvalidSpender(address spender)"}));
     return std::shared_ptr<const evm::AbiRegistry>(std::move(all));
   }();
   return registry;
@@ -62,6 +73,9 @@ std::string revert_hint(std::string_view error_name) {
       {"WrongState", "look at the session's state: ffe session status"},
       {"UnknownSession", "check the session's number and the network"},
       {"BondTooSmall", "the operator must deposit a larger bond before this session can open"},
+      {"EnclaveNotBacked", "the operator's payee must back this enclave first: ffe bond back"},
+      {"TokenNotExact", "this token takes fees or changes balances by itself: it cannot be staked"},
+      {"SafeERC20FailedOperation", "the stake token refused: look at balance and allowance"},
       {"EnclaveNotActive", "the enclave's registration lapsed or was retired: choose another"},
       {"EnclaveRevoked", "the enclave's platform was revoked: nothing it signs is accepted"},
       {"WrongValue", "send exactly the stake (or the fee) that the terms name"},

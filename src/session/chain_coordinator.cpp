@@ -208,6 +208,24 @@ evm::Receipt Coordinator::deposit_bond(evm::Sender& sender, const Address& payee
   return contract_.send(sender, "depositBond", {payee}, value);
 }
 
+Coordinator::Bond Coordinator::bond(const Address& payee) const {
+  evm::Value b = contract_.call("bond", {payee});
+  return {b["total"].as_u256(), b["locked"].as_u256()};
+}
+
+evm::Receipt Coordinator::withdraw_bond(evm::Sender& sender, const evm::U256& amount,
+                                        const Address& to) {
+  return contract_.send(sender, "withdrawBond", {amount, to});
+}
+
+bool Coordinator::backs(const Address& payee, const H256& enclave_id) const {
+  return contract_.call("backs", {payee, enclave_id})[0].as_bool();
+}
+
+evm::Receipt Coordinator::back_enclave(evm::Sender& sender, const H256& enclave_id, bool backed) {
+  return contract_.send(sender, "backEnclave", {enclave_id, backed});
+}
+
 std::pair<evm::U256, evm::Receipt> Coordinator::open_session(
     evm::Sender& sender, const SessionTerms& terms, const H256& tag,
     const FixedBytes<32>& session_key, const H256& seed_commitment,

@@ -33,7 +33,9 @@ interface ICoOwnedINFT is IERC721Metadata, IERC2981, IERC7857, IERC7857Metadata 
     event ArtifactMinted(uint256 indexed sessionId, bytes32 indexed artifactRoot, uint256 firstTokenId, uint256 owners);
     /// @notice The token moved without its key: the new owner has none until one is sealed for it.
     event KeyBecameStale(uint256 indexed tokenId, address indexed from, address indexed to);
-    /// @notice All permissions to use the token ended because it moved.
+    /// @notice ERC-4906: name, image or attributes changed (the state of the key is among them).
+    event MetadataUpdate(uint256 _tokenId);
+    /// @notice All permissions to use the token ended because it moved, or because its owner ended them.
     event AuthorizationCleared(address indexed from, uint256 indexed tokenId);
 
     error NotCoordinator();
@@ -59,6 +61,9 @@ interface ICoOwnedINFT is IERC721Metadata, IERC2981, IERC7857, IERC7857Metadata 
 
     /// @notice Publishes a key sealed for the token's present owner, who brings it; proofs as for `iTransfer`.
     function resealKey(uint256 tokenId, TransferValidityProof[] calldata proofs) external;
+
+    /// @notice `authorizeUsage` for each of `users`. By the token's owner.
+    function batchAuthorizeUsage(uint256 tokenId, address[] calldata users) external;
 
     /// @notice Ends all permissions to use the token. By its owner.
     function clearAuthorizedUsers(uint256 tokenId) external;

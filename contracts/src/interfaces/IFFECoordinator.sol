@@ -254,6 +254,8 @@ interface IFFECoordinator {
     event Failed(uint256 indexed sessionId, bool excused, uint256 bondShare);
     event BondDeposited(address indexed payee, address indexed from, uint256 amount);
     event BondWithdrawn(address indexed payee, address indexed to, uint256 amount);
+    /// @notice `payee` lets sessions of this enclave lock its bond, or lets no further ones.
+    event EnclaveBacked(address indexed payee, bytes32 indexed enclaveId, bool backed);
     /// @notice `account` took what a session owed it: its stake in the stake token, its share of the bond.
     event Claimed(uint256 indexed sessionId, address indexed account, uint256 stakeAmount, uint256 bondAmount);
     /// @notice Credit left the contract.
@@ -279,6 +281,7 @@ interface IFFECoordinator {
     error ManifestMismatch(bytes32 expected, bytes32 given);
     error WrongValue(uint256 expected, uint256 given);
     error BondTooSmall(uint256 needed, uint256 free);
+    error EnclaveNotBacked(address payee, bytes32 enclaveId);
     error InvalidSignature(address expected, address recovered);
 
     // submitting
@@ -330,9 +333,14 @@ interface IFFECoordinator {
     /// @notice Pays `amount` of the caller's free bond (deposits, earned fees, released bonds) to `to`.
     function withdrawBond(uint256 amount, address to) external;
 
+    /// @notice Lets sessions of `enclaveId` lock the caller's bond, or lets no further ones. Anyone can register an enclave
+    ///         that names somebody else as payee: only those that the payee itself backs can put its bond at risk.
+    function backEnclave(bytes32 enclaveId, bool backed) external;
+
     // ----------------------------------------------------------------------------------------------- session
 
-    /// @notice Opens a session; `msg.value` must be the fee, the payee's free bond must cover the operator's bond.
+    /// @notice Opens a session; `msg.value` must be the fee. If the terms name an operator's bond, the enclave's payee must
+    ///         back the enclave and its free bond must cover it.
     function openSession(
         SessionTerms calldata terms,
         SessionOffer calldata offer,
@@ -402,6 +410,8 @@ interface IFFECoordinator {
     function sessionTagOf(address opener, bytes32 salt) external view returns (bytes32);
     /// @notice A payee's native funds here, and how much of them is locked as bond of open sessions.
     function bond(address payee) external view returns (uint128 total, uint128 locked);
+    /// @notice True if `payee` lets sessions of this enclave lock its bond.
+    function backs(address payee, bytes32 enclaveId) external view returns (bool);
     /// @notice What `account` can collect in `token` (zero: native).
     function credit(address account, address token) external view returns (uint256);
     /// @notice What of an ERC-20 `token` belongs to sessions and creditors here.

@@ -95,8 +95,10 @@ abstract contract Fixture is Test {
         enclaveId = registry.add(vm.addr(enclaveKey), CODE, payee);
         vm.deal(opener, 1e6 ether);
         vm.deal(payee, 1e6 ether);
-        vm.prank(payee);
+        vm.startPrank(payee);
         coordinator.depositBond{value: 100 ether}(payee);
+        coordinator.backEnclave(enclaveId, true);
+        vm.stopPrank();
     }
 
     // ----------------------------------------------------------------------------------------------- parties

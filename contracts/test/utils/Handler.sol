@@ -5,6 +5,7 @@ import {EnclaveStatus} from "../../src/interfaces/IEnclaveRegistry.sol";
 import {
     AbortCertificate,
     Contribution,
+    Owner,
     RejectionCertificate,
     ResultCertificate,
     Session,
@@ -91,6 +92,28 @@ contract Handler is Fixture {
     function newEnclave() private {
         enclaveKey = uint256(keccak256(abi.encode("enclave", ++generation)));
         enclaveId = registry.add(vm.addr(enclaveKey), CODE, payee);
+        vm.prank(payee);
+        coordinator.backEnclave(enclaveId, true);
+    }
+
+    /// @dev An attested enclave of somebody else, which names the payee as its own, tries to lock its bond.
+    function hijack(uint256 key, uint96 bond_) external {
+        (uint256 ownKey, bytes32 ownId) = (enclaveKey, enclaveId);
+        key = bound(key, 1, 1 << 250);
+        if (coordinator.backs(payee, keccak256(abi.encode(vm.addr(key), CODE)))) return;
+        enclaveKey = key;
+        enclaveId = registry.add(vm.addr(key), CODE, payee);
+        SessionTerms memory t = defaultTerms(2);
+        t.operatorBond = bound(bond_, 1, 1 ether);
+        try this.openFor(t) {
+            ++forgeriesAccepted;
+        } catch {}
+        (enclaveKey, enclaveId) = (ownKey, ownId);
+    }
+
+    function openFor(SessionTerms memory t) external {
+        require(msg.sender == address(this), "self only");
+        open(t);
     }
 
     function submit(uint256 seed, bytes32 blob) external {
@@ -190,6 +213,57 @@ contract Handler is Fixture {
             books[id - 1].minted = c.owners.length != 0;
             books[id - 1].owners = c.owners.length;
         } catch {}
+        step(id);
+    }
+
+    /// @dev The enclave's own key, but a certificate that breaks one rule: nothing of it may count.
+    function finalizeBadly(uint256 seed) external {
+        (uint256 id, Session memory s) = pick(seed);
+        if (s.state != State.Sealed) return;
+        ResultCertificate memory c = allAccepted(id);
+        uint256 victim = (seed >> 40) % c.verdicts.length;
+        uint256 rule = (seed >> 32) % 8;
+        if (rule == 0) {
+            (c.verdicts[victim].verdict, c.verdicts[victim].reason) = (3, 1); // rejected on too little evidence
+            c.verdicts[victim].evidence = uint128(uint256(s.submitted) * s.alphaInverse - 1);
+        }
+        if (rule == 1) c.verdicts[victim].blobRoot = keccak256("other");
+        if (rule == 2) c.verdicts[victim].contributor = stranger;
+        if (rule == 3) c.owners[victim].owner = stranger;
+        if (rule == 4) c.owners[victim].ownerKeyHash = keccak256("other");
+        if (rule == 5) c.seed = keccak256("other");
+        if (rule == 6) c.owners = new Owner[](0);
+        if (rule == 7) c.sealHash = keccak256("other");
+        bytes memory signature = sign(books[id - 1].enclaveKey, digest(hasher.result(c)));
+        try coordinator.finalize(id, c, signature) {
+            ++forgeriesAccepted;
+        } catch {}
+        ++calls["finalizeBadly"];
+        step(id);
+    }
+
+    /// @dev Outsiders at every door that is not theirs.
+    function intrude(uint256 seed, uint256 amount) external {
+        (uint256 id,) = pick(seed);
+        uint256 before = stranger.balance;
+        vm.startPrank(stranger);
+        try coordinator.withdraw(id) {
+            ++forgeriesAccepted;
+        } catch {}
+        try coordinator.cancel(id) {
+            ++forgeriesAccepted;
+        } catch {}
+        try coordinator.withdrawBond(bound(amount, 1, type(uint256).max), stranger) {
+            ++forgeriesAccepted;
+        } catch {}
+        try inft.mint(id, keccak256("forged"), new Owner[](1)) {
+            ++forgeriesAccepted;
+        } catch {}
+        uint256 mine = coordinator.credit(stranger, NATIVE); // rewards for certificates
+        try coordinator.claim(id, stranger) {
+            if (stranger.balance != before + mine) ++forgeriesAccepted;
+        } catch {}
+        vm.stopPrank();
         step(id);
     }
 
