@@ -8,6 +8,7 @@ JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
 MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 
+.PHONY: coverage-contracts prove-contracts slither-contracts
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk test-e2e \
         fuzz-contracts fuzz demo bench bench-lm bench-storage interop-lm lint tidy format fresh clean
 
@@ -58,6 +59,15 @@ fuzz-contracts: contracts ## Fuzz the contracts for long
 fuzz: contracts ## Fuzz every parser with libFuzzer (FUZZ_TIME seconds each, FUZZ="lm_gguf …" for some)
 	@scripts/setup-system fuzz
 	@scripts/fuzz $(FUZZ)
+
+coverage-contracts: contracts ## Fail below 98 % of the contracts' lines and branches
+	@npm --prefix contracts run --silent coverage
+
+prove-contracts: contracts ## Prove the arithmetic of settlement for every input (installs Halmos from PyPI)
+	@scripts/contract-tool prove
+
+slither-contracts: contracts ## Slither over the contracts (installs it from PyPI)
+	@scripts/contract-tool slither
 
 demo: build model ## The whole story on this machine: four parties, one slashed, three own one model
 	@$(BUILD)/bin/ffe demo

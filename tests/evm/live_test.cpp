@@ -1,6 +1,10 @@
 // The room against a real node: anvil, in its own process.
 #include "anvil.hpp"
+#include "crypto/address.hpp"
+#include "crypto/keccak.hpp"
 #include "evm/contract.hpp"
+#include "evm/create2.hpp"
+#include "evm/erc20.hpp"
 #include "evm/sender.hpp"
 
 namespace ffe::evm {
@@ -304,6 +308,78 @@ TEST_F(live, the_node_dies_while_a_receipt_is_awaited) {
   EXPECT_EQ(error_of([&] { sender.send(Address(), {}, 1); }), ErrorCode::kNetwork);
   killer.join();
   EXPECT_EQ(error_of([&] { sender.send(Address(), {}, 1); }), ErrorCode::kNetwork);
+}
+
+Json token_artifact() {
+  fs::path path = fs::path(FFE_SOURCE_DIR) / "tests" / "vectors" / "evm" / "Token.json";
+  return parse_json(read_text_file(path), "Token.json");
+}
+
+TEST_F(live, the_create2_proxy_is_created_where_it_is_missing) {
+  Anvil bare({"--disable-default-create2-deployer"});
+  RpcClient rpc(bare.url());
+  ASSERT_TRUE(rpc.code(create2_proxy()).empty());
+  Sender sender(rpc, Anvil::key(0), options_);
+  ensure_create2_proxy(sender);
+  ensure_create2_proxy(sender);
+  EXPECT_FALSE(rpc.code(create2_proxy()).empty());
+
+  H256 salt = crypto::keccak256(as_bytes("salt"));
+  Bytes init = creation_code(token_artifact(), {"USDC", 6, 0});
+  Created first = create2(sender, salt, init);
+  EXPECT_EQ(first.address, create2_address(create2_proxy(), salt, crypto::keccak256(init)));
+  ASSERT_TRUE(first.receipt);
+  Created again = create2(sender, salt, init);
+  EXPECT_EQ(again.address, first.address);
+  EXPECT_FALSE(again.receipt);  // nothing was sent
+
+  // On another chain, from another account: the same address.
+  Sender other(*rpc_, Anvil::key(1), options_);
+  EXPECT_EQ(create2(other, salt, init).address, first.address);
+  // A constructor that reverts is foreseen.
+  EXPECT_EQ(error_of([&] { create2(sender, salt, creation_code(artifact_, {0})); }),
+            ErrorCode::kChain);
+}
+
+TEST_F(live, erc20_amounts_carry_their_name_and_address) {
+  Sender sender(*rpc_, Anvil::key(0), options_);
+  auto token = [&](const char* symbol, uint64_t decimals) {
+    return *sender.deploy(creation_code(token_artifact(), {symbol, decimals, 0})).contract_address;
+  };
+  Address usdc = token("USDC", 6);
+  Currency currency = currency_of(*rpc_, usdc);
+  EXPECT_EQ(currency.text(U256(5'250'000)),
+            "5.25 USDC (ERC-20 " + crypto::checksum_address(usdc) + ")");
+  EXPECT_EQ(balance_of(*rpc_, currency, sender.address()), U256::parse("1" + std::string(30, '0')));
+  EXPECT_EQ(currency_of(*rpc_, Address()).text(parse_ether("0.5")), "0.5 0G");
+  // What a token says of itself reaches a terminal: nothing but short plain text passes.
+  EXPECT_EQ(currency_of(*rpc_, token("\x1b[2J", 6)).symbol, "tokens");
+  EXPECT_EQ(currency_of(*rpc_, token("", 6)).symbol, "tokens");
+  EXPECT_EQ(currency_of(*rpc_, token("seventeen_letters", 6)).symbol, "tokens");
+  EXPECT_EQ(currency_of(*rpc_, token("A", 78)).decimals, 0);
+  // A contract that is no token, and no contract at all.
+  Contract probe = deploy(*rpc_, sender);
+  EXPECT_EQ(currency_of(*rpc_, probe.address()).symbol, "tokens");
+  EXPECT_EQ(error_of([&] { currency_of(*rpc_, sender.address()); }), ErrorCode::kChain);
+}
+
+TEST_F(live, erc20_approvals_are_exact) {
+  Sender sender(*rpc_, Anvil::key(0), options_);
+  Address spender = crypto::PrivateKey::generate().address();
+  auto token = [&](uint64_t mood) {
+    return Erc20(*rpc_,
+                 *sender.deploy(creation_code(token_artifact(), {"T", 18, mood})).contract_address);
+  };
+  for (uint64_t mood : {0, 1}) {
+    Erc20 plain = token(mood);
+    EXPECT_TRUE(plain.allow(sender, spender, 7));
+    EXPECT_EQ(plain.allowance(sender.address(), spender), U256(7));
+    EXPECT_FALSE(plain.allow(sender, spender, 7));  // enough already
+    EXPECT_FALSE(plain.allow(sender, spender, 6));
+    EXPECT_TRUE(plain.allow(sender, spender, 9));
+    EXPECT_EQ(plain.allowance(sender.address(), spender), U256(9));
+  }
+  EXPECT_EQ(error_of([&] { token(2).allow(sender, spender, 7); }), ErrorCode::kChain);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
 // Writes this folder's JSON files with ethers 6.13.1, an implementation independent of src/evm, and
-// Probe.json, the compiled Probe.sol for tests on a live chain, with solc 0.8.37.
+// Probe.json and Token.json, the compiled contracts for tests on a live chain, with solc 0.8.37.
 //
 //   mkdir -p /tmp/vectors && cd /tmp/vectors
 //   npm i --save-exact --ignore-scripts ethers@6.13.1 solc@0.8.37
@@ -272,15 +272,18 @@ for (const [password, n] of [['', 2], ['correct horse battery staple', 1024], ['
 }
 write('keystore.json', keystores);
 
-// ---- the contract
+// ---- the contracts
 
-const compiled = JSON.parse(solc.compile(JSON.stringify({
-  language: 'Solidity',
-  sources: { 'Probe.sol': { content: readFileSync(join(folder, 'Probe.sol'), 'utf8') } },
-  settings: { evmVersion: 'cancun', optimizer: { enabled: true, runs: 200 }, metadata: { bytecodeHash: 'none' },
-    outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
-})));
-for (const error of compiled.errors ?? []) console.error(error.formattedMessage);
-const probe = compiled.contracts['Probe.sol'].Probe;
-writeFileSync(join(folder, 'Probe.json'), JSON.stringify({ from: 'solc 0.8.37, generate.mjs', abi: probe.abi,
-  bytecode: { object: '0x' + probe.evm.bytecode.object } }) + '\n');
+for (const name of ['Probe', 'Token']) {
+  const file = `${name}.sol`;
+  const compiled = JSON.parse(solc.compile(JSON.stringify({
+    language: 'Solidity',
+    sources: { [file]: { content: readFileSync(join(folder, file), 'utf8') } },
+    settings: { evmVersion: 'cancun', optimizer: { enabled: true, runs: 200 }, metadata: { bytecodeHash: 'none' },
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
+  })));
+  for (const error of compiled.errors ?? []) console.error(error.formattedMessage);
+  const contract = compiled.contracts[file][name];
+  writeFileSync(join(folder, `${name}.json`), JSON.stringify({ from: 'solc 0.8.37, generate.mjs', abi: contract.abi,
+    bytecode: { object: '0x' + contract.evm.bytecode.object } }) + '\n');
+}
