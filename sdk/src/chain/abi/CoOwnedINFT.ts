@@ -15,10 +15,13 @@ export interface OwnershipProof { oracleType: bigint; oldDataHash: Hex; newDataH
 
 /** Views of CoOwnedINFT. */
 export interface CoOwnedINFTCalls {
+  IERC4906_ID(): Promise<Hex>;
   IERC7857_ID(): Promise<Hex>;
   IERC7857_METADATA_ID(): Promise<Hex>;
-  MAX_USERS(): Promise<bigint>;
+  MAX_AUTHORIZED_USERS(): Promise<bigint>;
   ROYALTY_BPS(): Promise<bigint>;
+  ZERO_G_AUTHORIZE_ID(): Promise<Hex>;
+  ZERO_G_METADATA_ID(): Promise<Hex>;
   artifact(sessionId: bigint): Promise<Artifact>;
   artifactOf(tokenId: bigint): Promise<Artifact>;
   authorizedUsersOf(tokenId: bigint): Promise<Hex[]>;
@@ -51,6 +54,7 @@ export interface CoOwnedINFTCalls {
 export interface CoOwnedINFTWrites {
   approve: [to: Hex, tokenId: bigint];
   authorizeUsage: [tokenId: bigint, user: Hex];
+  batchAuthorizeUsage: [tokenId: bigint, users: Hex[]];
   clearAuthorizedUsers: [tokenId: bigint];
   delegateAccess: [assistant: Hex];
   iTransfer: [to: Hex, tokenId: bigint, proofs: TransferValidityProof[]];
@@ -73,22 +77,27 @@ export interface CoOwnedINFTEvents {
   Cloned: { _tokenId: bigint; _newTokenId: bigint; _from: Hex; _to: Hex; };
   DelegateAccess: { _user: Hex; _assistant: Hex; };
   KeyBecameStale: { tokenId: bigint; from: Hex; to: Hex; };
+  MetadataUpdate: { _tokenId: bigint; };
   PublishedSealedKey: { _to: Hex; _tokenId: bigint; _sealedKeys: Hex[]; };
   Transfer: { from: Hex; to: Hex; tokenId: bigint; };
   Transferred: { _tokenId: bigint; _from: Hex; _to: Hex; };
 }
 
 export const CoOwnedINFTAbi: readonly string[] = [
+  "function IERC4906_ID() view returns (bytes4)",
   "function IERC7857_ID() view returns (bytes4)",
   "function IERC7857_METADATA_ID() view returns (bytes4)",
-  "function MAX_USERS() view returns (uint256)",
+  "function MAX_AUTHORIZED_USERS() view returns (uint256)",
   "function ROYALTY_BPS() view returns (uint256)",
+  "function ZERO_G_AUTHORIZE_ID() view returns (bytes4)",
+  "function ZERO_G_METADATA_ID() view returns (bytes4)",
   "function approve(address to, uint256 tokenId)",
   "function artifact(uint256 sessionId) view returns ((uint256 sessionId, bytes32 artifactRoot, bytes32 sessionHash, bytes32 codeHash, bytes32 baseModel, address opener, uint8 owners))",
   "function artifactOf(uint256 tokenId) view returns ((uint256 sessionId, bytes32 artifactRoot, bytes32 sessionHash, bytes32 codeHash, bytes32 baseModel, address opener, uint8 owners))",
   "function authorizeUsage(uint256 tokenId, address user)",
   "function authorizedUsersOf(uint256 tokenId) view returns (address[])",
   "function balanceOf(address owner) view returns (uint256)",
+  "function batchAuthorizeUsage(uint256 tokenId, address[] users)",
   "function clearAuthorizedUsers(uint256 tokenId)",
   "function codeHashOf(uint256 tokenId) view returns (bytes32)",
   "function coordinator() view returns (address)",
@@ -130,6 +139,7 @@ export const CoOwnedINFTAbi: readonly string[] = [
   "event Cloned(uint256 indexed _tokenId, uint256 indexed _newTokenId, address _from, address _to)",
   "event DelegateAccess(address indexed _user, address indexed _assistant)",
   "event KeyBecameStale(uint256 indexed tokenId, address indexed from, address indexed to)",
+  "event MetadataUpdate(uint256 _tokenId)",
   "event PublishedSealedKey(address indexed _to, uint256 indexed _tokenId, bytes[] _sealedKeys)",
   "event Transfer(address indexed from, address indexed to, uint256 indexed tokenId)",
   "event Transferred(uint256 _tokenId, address indexed _from, address indexed _to)",

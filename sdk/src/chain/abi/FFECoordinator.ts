@@ -23,6 +23,7 @@ export interface GatePolicy { statistic: bigint; acceptRule: bigint; evalPairs: 
 
 /** Views of FFECoordinator. */
 export interface FFECoordinatorCalls {
+  backs(payee: Hex, enclaveId: Hex): Promise<boolean>;
   bond(payee: Hex): Promise<[total: bigint, locked: bigint]>;
   claimable(sessionId: bigint, account: Hex): Promise<[out0: bigint, out1: bigint]>;
   contribution(sessionId: bigint, account: Hex): Promise<Contribution>;
@@ -43,6 +44,7 @@ export interface FFECoordinatorCalls {
 /** Arguments of the transactions of FFECoordinator. */
 export interface FFECoordinatorWrites {
   abort: [sessionId: bigint, cert: AbortCertificate, signature: Hex];
+  backEnclave: [enclaveId: Hex, backed: boolean];
   cancel: [sessionId: bigint];
   claim: [sessionId: bigint, to: Hex];
   collect: [account: Hex, token: Hex];
@@ -66,6 +68,7 @@ export interface FFECoordinatorEvents {
   Cancelled: { sessionId: bigint; };
   Claimed: { sessionId: bigint; account: Hex; stakeAmount: bigint; bondAmount: bigint; };
   EIP712DomainChanged: {  };
+  EnclaveBacked: { payee: Hex; enclaveId: Hex; backed: boolean; };
   Expired: { sessionId: bigint; };
   Failed: { sessionId: bigint; excused: boolean; bondShare: bigint; };
   Finalized: { sessionId: bigint; artifactRoot: Hex; gateRoot: Hex; reportRoot: Hex; seed: Hex; accepted: bigint; baseLossMicroNats: bigint; jointLossMicroNats: bigint; };
@@ -80,6 +83,8 @@ export interface FFECoordinatorEvents {
 
 export const FFECoordinatorAbi: readonly string[] = [
   "function abort(uint256 sessionId, (bytes32 sealHash, uint8 reason, bytes32 gateRoot) cert, bytes signature)",
+  "function backEnclave(bytes32 enclaveId, bool backed)",
+  "function backs(address payee, bytes32 enclaveId) view returns (bool)",
   "function bond(address payee) view returns (uint128 total, uint128 locked)",
   "function cancel(uint256 sessionId)",
   "function claim(uint256 sessionId, address to)",
@@ -114,6 +119,7 @@ export const FFECoordinatorAbi: readonly string[] = [
   "event Cancelled(uint256 indexed sessionId)",
   "event Claimed(uint256 indexed sessionId, address indexed account, uint256 stakeAmount, uint256 bondAmount)",
   "event EIP712DomainChanged()",
+  "event EnclaveBacked(address indexed payee, bytes32 indexed enclaveId, bool backed)",
   "event Expired(uint256 indexed sessionId)",
   "event Failed(uint256 indexed sessionId, bool excused, uint256 bondShare)",
   "event Finalized(uint256 indexed sessionId, bytes32 artifactRoot, bytes32 gateRoot, bytes32 reportRoot, bytes32 seed, uint256 accepted, uint32 baseLossMicroNats, uint32 jointLossMicroNats)",
@@ -140,6 +146,7 @@ export const FFECoordinatorAbi: readonly string[] = [
   "error CodeHashMismatch(bytes32 expected, bytes32 registered)",
   "error DeliveryClosed(uint64 deliverDeadline)",
   "error EnclaveNotActive(bytes32 enclaveId)",
+  "error EnclaveNotBacked(address payee, bytes32 enclaveId)",
   "error EnclaveRevoked(bytes32 enclaveId)",
   "error EvalPairsMismatch(uint32 expected, uint32 given)",
   "error EvidenceTooSmall(uint256 needed, uint128 evidence)",
