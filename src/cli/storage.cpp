@@ -143,7 +143,10 @@ std::optional<int> encryption_of(const fs::path& file) {
   return storage::official_encryption(head, source->size());
 }
 
-void get(const StorageOptions& options, Terminal& terminal) {
+void get(StorageOptions options, Terminal& terminal) {
+  // The last argument: the parser has no form for one name after many.
+  options.out = options.roots.back();
+  options.roots.pop_back();
   if (fs::exists(options.out) && !options.force) {
     throw Error(ErrorCode::kUsage, options.out.string() + " exists already",
                 "name another file, or replace it with --force");
@@ -251,7 +254,7 @@ void add_storage(CLI::App& app, Context& context) {
   auto options = std::make_shared<StorageOptions>();
   options->account.network.clear();
   auto add = [&](const char* name, const char* what,
-                 void (*run)(const StorageOptions&, Terminal&)) {
+                 std::function<void(const StorageOptions&, Terminal&)> run) {
     auto* command = storage->add_subcommand(name, what);
     command->callback([&context, options, run] {
       context.chosen = [options, run](Terminal& t) { run(*options, t); };
@@ -274,9 +277,12 @@ void add_storage(CLI::App& app, Context& context) {
                           "Pay no more than this, in wei for 256 bytes (default: 10^12)");
 
   auto* get_command = add("get", "Fetch a file by its root, every segment proven", get);
-  get_command->add_option("root", options->roots, "Its root, or those of its fragments in order")
-      ->required();
-  get_command->add_option("out", options->out)->required();
+  get_command
+      ->add_option("root", options->roots,
+                   "Its root, or those of its fragments in order; then the file to write")
+      ->required()
+      ->expected(2, 100'000)
+      ->type_name("ROOT... OUT");
   get_command->add_option("--network", options->account.network, kNetworkHelp);
   add_endpoint_options(*get_command, *options);
   get_command->add_flag("--force", options->force, "Replace OUT if it exists");

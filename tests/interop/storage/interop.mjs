@@ -1,5 +1,5 @@
 // Official SDKs against our node and client over real processes: what one stores, the other reads back byte by byte.
-// Usage: node interop.mjs path/to/test_storage_tool [--quick]
+// Usage: node interop.mjs path/to/test_storage_tool path/to/ffe [--quick]
 import assert from "node:assert/strict";
 import { spawn, execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -20,7 +20,7 @@ const SDKS = {
 const KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 const quick = process.argv.includes("--quick");
 const SIZES = [1, 256, 257, 4097, 262144, 262145, 1048577, 3000000, ...(quick ? [] : [40 << 20])];
-const tool = process.argv[2];
+const [tool, ffe] = process.argv.slice(2);
 const dir = mkdtempSync(join(tmpdir(), "ffe-interop-"));
 const children = [];
 
@@ -176,6 +176,35 @@ async function exchange(rpc, nodes, label, sizes) {
   }
 }
 
+// The command line, as a user who has only a key would use it: a file in fragments, which the SDK reads one by one.
+async function commandLine(rpc, node) {
+  const key = join(dir, "key"), password = join(dir, "password"), out = join(dir, "out");
+  writeFileSync(key, KEY, { mode: 0o600 });
+  writeFileSync(password, "secret\n", { mode: 0o600 });
+  const env = { ...process.env, XDG_CONFIG_HOME: join(dir, "config"), HOME: dir };
+  const call = async (...args) => (await promisify(execFile)(ffe, [...args, "--quiet"], { env })).stdout.trim();
+  const fails = async (status, ...args) => assert.rejects(call(...args), (error) => error.code === status);
+  await call("key", "import", "alice", key, "--password-file", password);
+  const path = file(2_500_000);
+  const put = ["storage", "put", path, "--rpc-url", rpc, "--node", node, "--password-file", password];
+  const roots = (await call(...put, "--fragment-size", "1MiB")).split("\n");
+  assert.equal(roots.length, 3);
+  assert.equal(await call("storage", "root", path, "--fragment-size", "1MiB"), roots.join("\n"));
+  await call("storage", "get", ...roots, out, "--node", node);
+  same(readFileSync(out), path, "ffe: fragments come back");
+  await fails(2, "storage", "get", ...roots, out, "--node", node);
+  await fails(2, "storage", "get", "0x12", join(dir, "none"), "--node", node);
+  const sdk = SDKS["@0gfoundation/0g-ts-sdk 1.2.8"];
+  const parts = [];
+  for (const root of roots) parts.push(await sdkDownload(sdk, node, root));
+  same(Buffer.concat(parts), path, "ffe: the SDK reads the fragments");
+  const again = JSON.parse(await call(...put, "--fragment-size", "1MiB", "--json"));
+  assert.ok(again.fragments.every(({ txHash, fee }) => BigInt(txHash) === 0n && fee === "0"), "paid twice");
+  const info = JSON.parse(await call("storage", "info", roots[2], "--node", node, "--json"));
+  assert.deepEqual([info.size, info.finalized, info.nodes.length], [2_500_000 - (2 << 20), true, 1]);
+  console.log("ok  ffe: put, get, root, info");
+}
+
 try {
   const chain = await start("chain");
   const [rpc, flow] = chain.line.split(" ");
@@ -183,6 +212,7 @@ try {
 
   const single = await serve("single");
   await exchange(rpc, [single.line], "one node", SIZES);
+  await commandLine(rpc, single.line);
   single.child.kill();
 
   const right = await serve("right", "--shards", "2", "--shard", "1");
