@@ -1,10 +1,23 @@
 // Calls and refusals on the local network, without training. Needs the C++ binaries.
-import { BrowserProvider, JsonRpcProvider, Wallet, type HDNodeWallet } from 'ethers';
+import { execFile, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  BrowserProvider,
+  Contract,
+  encryptKeystoreJsonSync,
+  JsonRpcProvider,
+  Wallet,
+  type HDNodeWallet,
+} from 'ethers';
 import { createWalletClient, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { toAddress, type Hex } from '../src/base/bytes.js';
 import { FFEError } from '../src/base/errors.js';
+import { FFECoordinatorAbi } from '../src/chain/abi/FFECoordinator.js';
+import { Account } from '../src/chain/wallet.js';
 import { FFE } from '../src/node/index.js';
 import type { Network, OpenRequest } from '../src/index.js';
 import { Storage } from '../src/storage/client.js';
@@ -18,7 +31,10 @@ import {
   otherChain,
   proxy,
 } from './support/devnet.js';
+import { forNode, project, snippets } from './support/readme.js';
 import { failure, pattern } from './support/vectors.js';
+
+const run = promisify(execFile);
 
 const missing = missingDevnet();
 if (missing !== undefined) console.warn(`no tests on the local network: ${missing}`);
@@ -254,7 +270,6 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
 
   test('a lying storage node', async () => {
     const upload = new Storage(net.network, net.provider);
-    const { Account } = await import('../src/chain/wallet.js');
     const account = await Account.of(alice, net.provider, 31337);
     const data = pattern(300_000);
     const root = await upload.upload(memorySpool(data), account);
@@ -325,6 +340,76 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     expect(error.hint).toContain('larger bond');
   });
 
+  test("the README's snippets run", async () => {
+    const [contribute = '', , open = '', errors = ''] = snippets();
+    const folder = project();
+    const env = { ...process.env, XDG_DATA_HOME: net.home };
+    const script = (name: string, snippet: string, prelude: string, end = ''): string => {
+      writeFileSync(join(folder, name), forNode(snippet, prelude) + end);
+      return name;
+    };
+    const wallet = (who: HDNodeWallet): string =>
+      `import { Wallet } from 'ethers';\nconst signer = new Wallet('${who.privateKey}');`;
+
+    // Opening: the operator's bond first.
+    const { opened } = await ffe().status(sessionId);
+    const coordinator = new Contract(
+      net.network.coordinator,
+      [...FFECoordinatorAbi],
+      new Wallet(opener.privateKey, net.provider),
+    );
+    const deposit = { value: 10n ** 18n };
+    await (await coordinator.getFunction('depositBond')(opened.payee, deposit)).wait();
+    writeFileSync(join(folder, 'pool.jsonl'), rows('animals', 60, 10));
+    writeFileSync(join(folder, 'sample.jsonl'), rows('animals', 70, 4));
+    const list = JSON.stringify([alice.address, bob.address, unlocked]);
+    const opening = script(
+      'open.mjs',
+      open,
+      `${wallet(opener)}\nconst participants = ${list};`,
+      '\nconsole.log(String(sessionId));',
+    );
+    const { stdout } = await run(process.execPath, [opening], { cwd: folder, env });
+    const fresh = BigInt(stdout.trim());
+    expect(fresh).toBeGreaterThan(sessionId);
+
+    // Contributing: until the rows are committed; nobody else comes.
+    // ethers' scrypt is slow; a weak key file will do here.
+    const { address, privateKey } = alice;
+    const keyFile = encryptKeystoreJsonSync({ address, privateKey }, 'secret', {
+      scrypt: { N: 1024, r: 8, p: 1 },
+    });
+    writeFileSync(join(folder, 'alice.json'), keyFile);
+    writeFileSync(join(folder, 'alice.jsonl'), rows('animals', 80, 5));
+    const going = script(
+      'contribute.mjs',
+      contribute,
+      `const password = 'secret';\nconst sessionId = ${fresh}n;`,
+    );
+    const child = spawn(process.execPath, [going], { cwd: folder, env });
+    const seen = await new Promise<string>((resolve) => {
+      let text = '';
+      child.stderr.on('data', (chunk) => {
+        text += String(chunk);
+        if (text.includes('waiting for submissions')) resolve(text);
+      });
+      child.once('exit', () => resolve(text));
+    });
+    child.kill();
+    expect(seen).toContain('Committing session');
+    expect(seen).toContain('open waiting for submissions');
+
+    const failing = script(
+      'errors.mjs',
+      errors,
+      `${wallet(poor)}\nconst network = 'devnet';\nconst sessionId = ${fresh}n;\n` +
+        'const rows = new TextEncoder().encode(\'{"text":"x"}\');',
+    );
+    const { stderr } = await run(process.execPath, [failing], { cwd: folder, env });
+    expect(stderr).toContain('session: ');
+    expect(stderr).toContain('ask the opener');
+  }, 120_000);
+
   // Last, since it moves the chain's clock.
   test('a session that closed, and one that expired', async () => {
     const list = [alice.address, bob.address];
@@ -336,8 +421,6 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     const client = ffe(opener);
     const { opened } = await client.status(short.sessionId);
     const expire = new Wallet(opener.privateKey, net.provider);
-    const { FFECoordinatorAbi } = await import('../src/chain/abi/FFECoordinator.js');
-    const { Contract } = await import('ethers');
     const coordinator = new Contract(net.network.coordinator, [...FFECoordinatorAbi], expire);
     await (await coordinator.getFunction('expire')(opened.id)).wait();
     const over = await failure(() => ffe(alice).submit(short.sessionId, rows('animals', 0, 3)));

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const ethers = dirname(createRequire(import.meta.url).resolve('ethers/package.json'));
+const ethers = join(dirname(createRequire(import.meta.url).resolve('ethers')), '../dist');
 
 /** Listens on loopback; gives the server. */
 export function serve(networkFile, port = 0) {
@@ -14,7 +14,7 @@ export function serve(networkFile, port = 0) {
     '/': join(here, 'index.html'),
     '/page.js': join(here, 'page.js'),
     '/ffe.js': join(here, '../../dist/browser.js'),
-    '/ethers.js': join(ethers, 'dist/ethers.min.js'),
+    '/ethers.js': join(ethers, 'ethers.min.js'),
     '/network.json': networkFile,
   };
   const types = { html: 'text/html', js: 'text/javascript', json: 'application/json' };
