@@ -7,15 +7,12 @@
 
 #include "base/progress.hpp"
 #include "crypto/random.hpp"
-#include "lm/engine.hpp"
-#include "lm/lora.hpp"
-#include "lm/optimizer.hpp"
+#include "lm/fine_tune.hpp"
 #include "session/recipe.hpp"
 
 namespace ffe::aggregator {
 
-lm::LoraConfig lora_config(const session::Recipe& recipe);
-lm::OptimizerConfig optimizer_config(const session::Recipe& recipe, uint32_t total_steps);
+lm::FineTuneRecipe fine_tune_recipe(const session::Recipe& recipe);
 
 struct JointTraining {
   lm::LoraAdapter adapter;
@@ -24,9 +21,7 @@ struct JointTraining {
   uint64_t target_tokens = 0;       // of these, in the loss
 };
 
-// Draws from `rng`, in this order: 32 bytes for the initial matrices, 32 for dropout, then one
-// shuffle per epoch. A step takes rows in that order while they fit the recipe's tokens_per_step.
-// Progress counts rows. Throws Error{kBadInput} if there are no rows.
+// lm::FineTune with the recipe. Progress counts rows. Throws Error{kBadInput} if there are no rows.
 JointTraining train_joint(const lm::Engine& engine, const session::Recipe& recipe,
                           std::span<const lm::Example> rows, crypto::ChaChaRng rng,
                           const Progress& progress = {});

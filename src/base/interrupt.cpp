@@ -31,6 +31,10 @@ bool interrupted() {
   return g_interrupted;
 }
 
+bool take_interrupt() {
+  return g_interrupted.exchange(false);
+}
+
 void check_interrupt() {
   if (interrupted()) throw Error(ErrorCode::kInterrupted, "interrupted");
 }

@@ -6,6 +6,8 @@ namespace ffe {
 // SIGINT and SIGTERM set the flag; a second one ends the process at once.
 void install_interrupt_handler();
 bool interrupted();
+// Whether the flag was set; clears it. For work that goes on after its current part was stopped.
+bool take_interrupt();
 // Throws Error{kInterrupted} once the flag is set.
 void check_interrupt();
 

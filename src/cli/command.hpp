@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/terminal.hpp"
 
@@ -14,6 +15,7 @@ namespace ffe::cli {
 struct Context {
   OutputOptions output;
   std::string log_level = "warn";
+  std::vector<std::string> arguments;     // as they were typed, after the program's name
   std::function<void(Terminal&)> chosen;  // set by the command that was named
 };
 
@@ -29,6 +31,11 @@ void add_attest(CLI::App& app, Context& context);
 void add_bond(CLI::App& app, Context& context);
 void add_devnet(CLI::App& app, Context& context);  // devnet, deploy
 void add_doctor(CLI::App& app, Context& context);
+void add_train(CLI::App& app, Context& context);
+void add_eval(CLI::App& app, Context& context);
+void add_run(CLI::App& app, Context& context);
+void add_chat(CLI::App& app, Context& context);
+void add_model(CLI::App& app, Context& context);  // model pull, list, inspect
 
 // Parses, runs, prints; the process's exit status.
 int run(int argc, char** argv);

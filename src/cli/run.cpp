@@ -88,6 +88,12 @@ int run(int argc, char** argv) {
   add_bond(app, context);
   add_devnet(app, context);
   add_doctor(app, context);
+  add_train(app, context);
+  add_eval(app, context);
+  add_run(app, context);
+  add_chat(app, context);
+  add_model(app, context);
+  context.arguments.assign(argv + std::min(argc, 1), argv + argc);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {

@@ -57,17 +57,24 @@ std::string Terminal::bold(std::string_view text) const {
   return colour_ ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text);
 }
 
+void Terminal::clear_bar() {
+  if (bar_.active && terminal_ && !options_.quiet) fmt::print(stderr, "\r\x1b[K");
+}
+
 void Terminal::step(std::string_view verb, std::string_view text) {
   if (options_.quiet) return;
+  clear_bar();
   std::string padded = fmt::format("{:>{}}", verb, kVerbWidth);
   fmt::print(stderr, "{} {}\n", bold(padded), text);
 }
 
 void Terminal::note(std::string_view text) {
+  clear_bar();
   if (!options_.quiet) fmt::print(stderr, "{}\n", text);
 }
 
 void Terminal::warn(std::string_view text) {
+  clear_bar();
   fmt::print(stderr, "warning: {}\n", text);
 }
 
@@ -76,7 +83,7 @@ void Terminal::hint(std::string_view text) {
 }
 
 void Terminal::error(const Error& e) {
-  if (bar_.active && terminal_) fmt::print(stderr, "\r\x1b[K");
+  clear_bar();
   bar_.active = false;
   if (options_.json) {
     Json j = {{"error", {{"code", error_name(e.code())}, {"message", e.what()}}}};
@@ -87,8 +94,16 @@ void Terminal::error(const Error& e) {
   if (!e.hint().empty()) fmt::print(stderr, "hint: {}\n", e.hint());
 }
 
-Progress Terminal::bar(std::string verb, std::string text, std::string unit) {
-  bar_ = {std::move(verb), std::move(text), std::move(unit), Clock::now(), {}, 0, 0, true};
+Progress Terminal::bar(std::string verb, std::string text, std::string unit, uint64_t done_before) {
+  bar_ = {std::move(verb),
+          std::move(text),
+          std::move(unit),
+          Clock::now(),
+          {},
+          done_before,
+          0,
+          done_before,
+          true};
   draw(false);
   return [this](uint64_t done, uint64_t total) {
     bar_.done = done;
@@ -108,8 +123,8 @@ void Terminal::draw(bool final) {
     int width =
         std::clamp(terminal_width() - kVerbWidth - static_cast<int>(bar_.text.size()) - 40, 6, 24);
     line += fmt::format(" ▕{}▏ {:3.0f}%", draw_blocks(share, width), share * 100);
-    if (elapsed > 0.3 && bar_.done > 0) {
-      double rate = static_cast<double>(bar_.done) / elapsed;
+    if (elapsed > 0.3 && bar_.done > bar_.before) {
+      double rate = static_cast<double>(bar_.done - bar_.before) / elapsed;
       line += fmt::format(
           "  {}/s  {} left", amount(static_cast<uint64_t>(rate), bar_.unit),
           format_duration(static_cast<double>(bar_.total - std::min(bar_.done, bar_.total)) /

@@ -31,8 +31,11 @@ class Terminal {
   void error(const Error& error);
 
   // A bar that redraws itself on a terminal within 100 ms and ends as a step line; elsewhere only
-  // the final line is written. `unit` is "B" for bytes or a word such as "rows".
-  Progress bar(std::string verb, std::string text, std::string unit);
+  // the final line is written. `unit` is "B" for bytes or a word such as "rows". Work that resumes
+  // says how much was `done_before`: it counts in the share, not in the rate.
+  Progress bar(std::string verb, std::string text, std::string unit, uint64_t done_before = 0);
+  // Another text beside the bar, from its next drawing on.
+  void bar_text(std::string text) { bar_.text = std::move(text); }
   void finish_bar(std::string_view summary = {});
 
   // The result.
@@ -42,11 +45,12 @@ class Terminal {
   struct Bar {
     std::string verb, text, unit;
     std::chrono::steady_clock::time_point start, drawn;
-    uint64_t done = 0, total = 0;
+    uint64_t done = 0, total = 0, before = 0;
     bool active = false;
   };
 
   void draw(bool final);
+  void clear_bar();  // before a line of prose; the bar's next drawing brings it back
   std::string bold(std::string_view text) const;
 
   OutputOptions options_;

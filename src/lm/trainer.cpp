@@ -105,6 +105,7 @@ MultiTrainer::Impl::Sums MultiTrainer::Impl::accumulate(std::span<const TrainIte
 
 MultiTrainer::MultiTrainer(const Engine& engine) : impl_(new Impl{engine, {}}) {}
 MultiTrainer::MultiTrainer(MultiTrainer&&) noexcept = default;
+MultiTrainer& MultiTrainer::operator=(MultiTrainer&&) noexcept = default;
 MultiTrainer::~MultiTrainer() = default;
 
 uint32_t MultiTrainer::add(LoraAdapter adapter, const OptimizerConfig& config,

@@ -34,6 +34,7 @@ class MultiTrainer {
  public:
   explicit MultiTrainer(const Engine& engine);  // which must outlive it
   MultiTrainer(MultiTrainer&&) noexcept;
+  MultiTrainer& operator=(MultiTrainer&&) noexcept;
   ~MultiTrainer();
 
   // Throws Error{kBadInput} if the adapter does not fit the model. `dropout_seed` matters only with

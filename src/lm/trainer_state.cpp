@@ -6,7 +6,7 @@
 #include "base/error.hpp"
 #include "base/hex.hpp"
 #include "base/json.hpp"
-#include "crypto/hash.hpp"
+#include "lm/framed_file.hpp"
 
 namespace ffe::lm {
 namespace {
@@ -118,39 +118,21 @@ void take_floats(ByteView& rest, std::span<float> values) {
 
 Bytes write_checkpoint(const TrainedAdapters& adapters) {
   Json header = {{"adapters", Json::array()}};
-  for (const auto& t : adapters) header["adapters"].push_back(describe(*t));
-  const std::string text = header.dump();
-  Bytes out;
-  append(out, as_bytes(kMagic));
-  uint8_t length[8];
-  put_le64(length, text.size());
-  append(out, length);
-  append(out, as_bytes(text));
+  Bytes arrays;
   for (const auto& t : adapters) {
-    append_floats(out, t->values);
-    append_floats(out, t->optimizer.first_moment());
-    append_floats(out, t->optimizer.second_moment());
+    header["adapters"].push_back(describe(*t));
+    append_floats(arrays, t->values);
+    append_floats(arrays, t->optimizer.first_moment());
+    append_floats(arrays, t->optimizer.second_moment());
   }
-  append(out, crypto::sha256(out).bytes);
-  return out;
+  return write_frame(kMagic, header, arrays);
 }
 
 TrainedAdapters read_checkpoint(const ModelConfig& model, ByteView bytes, int threads) {
-  constexpr size_t kFixed = 16 + 32;
-  if (bytes.size() < kFixed || as_text(bytes.first(8)) != kMagic) {
-    throw Error(ErrorCode::kBadInput, "checkpoint: not a checkpoint of this program");
-  }
-  const ByteView body = bytes.first(bytes.size() - 32);
-  if (H256::from(bytes.last(32)) != crypto::sha256(body)) {
-    throw Error(ErrorCode::kCorrupt, "checkpoint: its checksum does not match",
-                "resume from an older checkpoint, or begin again");
-  }
-  const uint64_t length = get_le64(body.data() + 8);
-  if (length > body.size() - 16) throw Error(ErrorCode::kBadInput, "checkpoint: header too long");
-  const Json header = parse_json(as_text(body.subspan(16, length)), "checkpoint");
-  ByteView rest = body.subspan(16 + length);
+  const Frame frame = read_frame(kMagic, bytes);
+  ByteView rest = frame.body;
   TrainedAdapters adapters;
-  const Json& list = json_member(header, "adapters", "checkpoint");
+  const Json& list = json_member(frame.header, "adapters", "checkpoint");
   if (!list.is_array()) {
     throw Error(ErrorCode::kBadInput, "checkpoint.adapters: not a list");
   }

@@ -35,7 +35,7 @@ TEST(RecipeConversion, LoraTakesRankAlphaDropoutAndTargets) {
   recipe.alpha = 12;
   recipe.dropout_micro = 50'000;
   recipe.targets = {"q", "v", "down"};
-  lm::LoraConfig config = lora_config(recipe);
+  lm::LoraConfig config = fine_tune_recipe(recipe).lora;
   EXPECT_EQ(config.rank, 4u);
   EXPECT_EQ(config.alpha, 12);
   EXPECT_DOUBLE_EQ(config.dropout, 0.05);
@@ -43,7 +43,7 @@ TEST(RecipeConversion, LoraTakesRankAlphaDropoutAndTargets) {
   for (lm::Projection p : {lm::Projection::kQ, lm::Projection::kV, lm::Projection::kDown}) {
     EXPECT_TRUE(config.targets.test(static_cast<size_t>(p)));
   }
-  EXPECT_EQ(lora_config(session::Recipe{}).targets, lm::kAllProjections);
+  EXPECT_EQ(fine_tune_recipe(session::Recipe{}).lora.targets, lm::kAllProjections);
 }
 
 TEST(RecipeConversion, OptimizerTakesRatesAndSchedule) {
@@ -53,13 +53,12 @@ TEST(RecipeConversion, OptimizerTakesRatesAndSchedule) {
   recipe.clip_micro = 500'000;
   recipe.schedule = "linear";
   recipe.warmup_steps = 5;
-  lm::OptimizerConfig config = optimizer_config(recipe, 40);
+  lm::OptimizerConfig config = fine_tune_recipe(recipe).optimizer;
   EXPECT_DOUBLE_EQ(config.learning_rate, 2.5e-3);
   EXPECT_DOUBLE_EQ(config.weight_decay, 0.01);
   EXPECT_DOUBLE_EQ(config.clip, 0.5);
   EXPECT_EQ(config.schedule, lm::Schedule::kLinear);
   EXPECT_EQ(config.warmup_steps, 5u);
-  EXPECT_EQ(config.total_steps, 40u);
 }
 
 TEST(RecipeConversion, MicroNatsRoundDown) {

@@ -1,0 +1,52 @@
+// What `ffe run` and `ffe chat` have in common: sampling options and a model that answers.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/model_options.hpp"
+#include "lm/conversation.hpp"
+
+namespace ffe::cli {
+
+struct GenerationOptions {
+  ModelOptions model;
+  std::filesystem::path adapter;
+  lm::SamplingOptions sampling;  // its seed and stop tokens are filled in
+  std::vector<std::string> stops;
+  std::optional<uint64_t> seed;  // none: a random one
+  std::string system;            // empty: as --system-prompt says
+};
+
+void add_generation_options(CLI::App& command, GenerationOptions& options);
+
+class Responder {
+ public:
+  Responder(const GenerationOptions& options, Terminal& terminal);
+
+  const LoadedModel& model() const { return model_; }
+  uint64_t seed() const { return seed_; }
+  GenerationOptions& options() { return options_; }
+
+  // The next turn of a conversation that ends with a user's.
+  lm::Answer answer(const std::vector<lm::Message>& messages, const lm::OnText& on_text);
+  // What follows a text, without a template.
+  lm::Answer complete(const std::string& text, const lm::OnText& on_text);
+
+ private:
+  lm::Answer generate(std::span<const int32_t> prompt, std::vector<int32_t> stop_tokens,
+                      const lm::OnText& on_text);
+
+  GenerationOptions options_;
+  LoadedModel model_;
+  uint64_t seed_;
+  uint64_t turns_ = 0;
+  std::optional<lm::Generator> generator_;
+};
+
+// Writes a piece of an answer to stdout at once. Throws Error{kIo} if nobody reads it.
+void write_stdout(std::string_view text);
+
+}  // namespace ffe::cli

@@ -1,0 +1,121 @@
+#include "cli/line_editor.hpp"
+
+#include <clocale>
+#include <cstdio>
+#include <deque>
+#include <histedit.h>
+
+#include "base/error.hpp"
+#include "base/file.hpp"
+
+namespace ffe::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxLines = 1000;
+
+}  // namespace
+
+struct LineEditor::Impl {
+  EditLine* edit = nullptr;
+  History* history = nullptr;
+  fs::path file;
+  std::deque<std::string> lines;
+  std::string prompt;
+  bool cancelled = false;
+
+  static Impl& of(EditLine* edit) {
+    void* self = nullptr;
+    el_get(edit, EL_CLIENTDATA, &self);
+    return *static_cast<Impl*>(self);
+  }
+  static char* show_prompt(EditLine* edit) { return of(edit).prompt.data(); }
+  static unsigned char cancel(EditLine* edit, int) {
+    of(edit).cancelled = true;
+    return CC_NEWLINE;
+  }
+  void enter(const std::string& line) {
+    HistEvent event;
+    ::history(history, &event, H_ENTER, line.c_str());
+  }
+  void load();
+  void save() const;
+};
+
+void LineEditor::Impl::load() {
+  std::error_code ec;
+  if (file.empty() || !fs::exists(file, ec)) return;
+  const std::string text = read_text_file(file, size_t{16} << 20);
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    enter(lines.back());
+    begin = end + 1;
+  }
+}
+
+void LineEditor::Impl::save() const {
+  if (file.empty()) return;
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  fs::create_directories(file.parent_path());
+  write_file_atomic(file, as_bytes(text), 0600);
+}
+
+LineEditor::LineEditor(fs::path history_file) : impl_(new Impl) {
+  // Characters are bytes to libedit unless the locale says UTF-8.
+  if (std::setlocale(LC_CTYPE, "") == nullptr || MB_CUR_MAX == 1) {
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+  }
+  impl_->file = std::move(history_file);
+  impl_->edit = el_init("ffe", stdin, stderr, stderr);
+  impl_->history = history_init();
+  if (impl_->edit == nullptr || impl_->history == nullptr) {
+    throw Error(ErrorCode::kIo, "cannot use this terminal");
+  }
+  EditLine* edit = impl_->edit;
+  HistEvent event;
+  history(impl_->history, &event, H_SETSIZE, static_cast<int>(kMaxLines));
+  history(impl_->history, &event, H_SETUNIQUE, 1);
+  el_set(edit, EL_CLIENTDATA, impl_.get());
+  el_set(edit, EL_PROMPT, &Impl::show_prompt);
+  el_set(edit, EL_EDITOR, "emacs");
+  el_set(edit, EL_HIST, history, impl_->history);
+  // While a line is edited Ctrl-C is a key; at other times it is the signal.
+  el_set(edit, EL_SETTY, "-d", "intr=", nullptr);
+  el_set(edit, EL_ADDFN, "ffe-cancel", "Drop the line", &Impl::cancel);
+  el_set(edit, EL_BIND, "^C", "ffe-cancel", nullptr);
+  el_set(edit, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+  impl_->load();
+}
+
+LineEditor::~LineEditor() {
+  if (impl_->history != nullptr) history_end(impl_->history);
+  if (impl_->edit != nullptr) el_end(impl_->edit);
+}
+
+std::optional<std::string> LineEditor::read(const std::string& prompt) {
+  impl_->prompt = prompt;
+  impl_->cancelled = false;
+  int count = 0;
+  const char* line = el_gets(impl_->edit, &count);
+  if (impl_->cancelled) {
+    std::fputs("^C\n", stderr);
+    return "";
+  }
+  if (line == nullptr || count <= 0) return std::nullopt;
+  std::string out(line, static_cast<size_t>(count));
+  while (out.ends_with('\n')) out.pop_back();
+  return out;
+}
+
+void LineEditor::remember(const std::string& line) {
+  if (line.empty() || (!impl_->lines.empty() && impl_->lines.back() == line)) return;
+  impl_->lines.push_back(line);
+  if (impl_->lines.size() > kMaxLines) impl_->lines.pop_front();
+  impl_->enter(line);
+  impl_->save();
+}
+
+}  // namespace ffe::cli

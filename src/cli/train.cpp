@@ -1,0 +1,419 @@
+// ffe train: one party, its own rows, its own adapter.
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <fmt/format.h>
+
+#include "base/file.hpp"
+#include "base/hex.hpp"
+#include "base/interrupt.hpp"
+#include "cli/command.hpp"
+#include "cli/loss_curve.hpp"
+#include "cli/model_options.hpp"
+#include "cli/train_report.hpp"
+#include "crypto/hash.hpp"
+#include "lm/adapter_file.hpp"
+#include "lm/fine_tune.hpp"
+
+namespace ffe::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kCheckpoint = "checkpoint.ffe";
+constexpr const char* kReport = "report.json";
+
+struct Options {
+  ModelOptions model;
+  fs::path data, held_out, out;
+  double split = 0;
+  uint32_t rank = 8;
+  double alpha = 0;  // 0: twice the rank
+  double dropout = 0;
+  std::string targets = "all";
+  double learning_rate = 1e-3;
+  std::string schedule = "cosine";
+  std::string warmup = "3%";
+  double weight_decay = 0;
+  double clip = 1;
+  uint32_t epochs = 3;
+  size_t batch_tokens = 1024;
+  size_t micro_tokens = 0;
+  uint64_t seed = 1;
+  uint64_t evaluate_every = 0;
+  double checkpoint_seconds = 60;
+  uint64_t checkpoint_steps = 0;
+  std::string base_name;
+  bool resume = false, force = false, no_gguf = false;
+};
+
+lm::ProjectionSet targets_of(const std::string& list) {
+  if (list == "all") return lm::kAllProjections;
+  if (list == "attention") return lm::ProjectionSet(0x0f);
+  if (list == "mlp") return lm::ProjectionSet(0x70);
+  lm::ProjectionSet out;
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    std::string name = list.substr(begin, end - begin);
+    if (!name.ends_with("_proj")) name += "_proj";
+    out.set(static_cast<size_t>(lm::projection_from_name(name)));
+    begin = end + 1;
+  }
+  return out;
+}
+
+// "10" steps or "3%" of all.
+void read_warmup(const std::string& text, lm::FineTuneRecipe& recipe) {
+  size_t used = 0;
+  double value = -1;
+  try {
+    value = std::stod(text, &used);
+  } catch (const std::logic_error&) {
+  }
+  if (used > 0 && text.substr(used) == "%" && value >= 0 && value <= 100) {
+    recipe.warmup_share = value / 100;
+  } else if (used > 0 && used == text.size() && value >= 0 && value <= 1e6 &&
+             value == static_cast<uint32_t>(value)) {
+    recipe.optimizer.warmup_steps = static_cast<uint32_t>(value);
+  } else {
+    throw Error(ErrorCode::kUsage, "--warmup " + text + " is neither steps nor a share",
+                "for example --warmup 10, or --warmup 3%");
+  }
+}
+
+lm::FineTuneRecipe recipe_of(const Options& o) {
+  lm::FineTuneRecipe r;
+  r.lora = {o.rank, o.alpha > 0 ? o.alpha : 2.0 * o.rank, o.dropout, targets_of(o.targets)};
+  r.optimizer.learning_rate = o.learning_rate;
+  r.optimizer.weight_decay = o.weight_decay;
+  r.optimizer.clip = o.clip;
+  r.optimizer.schedule = lm::schedule_from_name(o.schedule);
+  read_warmup(o.warmup, r);
+  r.epochs = o.epochs;
+  r.tokens_per_step = o.batch_tokens;
+  return r;
+}
+
+Json counts(const lm::Dataset& data) {
+  return {{"rows", data.examples.size()},
+          {"truncated", data.truncated_count()},
+          {"withoutTarget", data.without_target},
+          {"tokens", data.tokens()},
+          {"targets", data.targets()}};
+}
+
+Json fingerprint(const lm::Dataset& data) {
+  return {{"rows", data.examples.size()}, {"sha256", to_hex(lm::hash_of(data.examples).bytes)}};
+}
+
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,=:@%+";
+  if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
+  std::string out = "'";
+  for (char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+class TrainCommand {
+ public:
+  TrainCommand(const Options& options, const std::vector<std::string>& arguments,
+               Terminal& terminal)
+      : o_(options), arguments_(arguments), t_(terminal), model_(options.model) {}
+
+  void run() {
+    const lm::FineTuneRecipe recipe = recipe_of(o_);
+    const bool continuing = prepare_folder();
+    read_rows();
+    const lm::Engine& engine = model_.engine(t_, o_.micro_tokens);
+    lm::FineTune tuning(engine, recipe, data_.examples, seeded_rng(o_.seed, "train"));
+    const Json job = identity(recipe, tuning);
+    if (o_.resume && fs::exists(o_.out / kReport)) return show_finished(job);
+    tuning.set_identity(job);
+    if (continuing) {
+      tuning.restore(read_file(o_.out / kCheckpoint));
+      t_.step("Resuming",
+              fmt::format("after step {} of {}", tuning.steps_done(), tuning.steps_total()));
+    }
+    train(tuning);
+    write(job, engine, tuning);
+  }
+
+ private:
+  // Whether there is a checkpoint to go on from.
+  bool prepare_folder() {
+    std::error_code ec;
+    const bool checkpoint = fs::exists(o_.out / kCheckpoint, ec);
+    if (o_.force) {
+      fs::remove(o_.out / kCheckpoint, ec);
+      fs::remove(o_.out / kReport, ec);
+      return false;
+    }
+    if (o_.resume) {
+      if (!checkpoint && !fs::exists(o_.out / kReport)) {
+        t_.note("no checkpoint yet: from the beginning");
+      }
+      return checkpoint;
+    }
+    if (checkpoint) {
+      throw Error(ErrorCode::kUsage,
+                  o_.out.string() + " holds the checkpoint of a training that did not end",
+                  "--resume goes on with it, --force begins again");
+    }
+    if (fs::exists(o_.out / "adapter_config.json")) {
+      throw Error(ErrorCode::kUsage, o_.out.string() + " holds an adapter already",
+                  "name another folder with --out, or replace it with --force");
+    }
+    return false;
+  }
+
+  void read_rows() {
+    data_ = model_.dataset(o_.data);
+    if (!o_.held_out.empty()) {
+      held_out_ = model_.dataset(o_.held_out);
+    } else if (o_.split > 0) {
+      held_out_ = lm::hold_out(data_, o_.split, seeded_rng(o_.seed, "split"));
+    }
+    t_.step("Read", fmt::format("{}  {} rows · {} tokens, {} in the loss",
+                                o_.data.filename().string(), format_count(data_.examples.size()),
+                                format_count(data_.tokens()), format_count(data_.targets())));
+    if (!held_out_.examples.empty()) {
+      t_.step("Held out", fmt::format("{} rows · {} tokens in the loss",
+                                      format_count(held_out_.examples.size()),
+                                      format_count(held_out_.targets())));
+    }
+    warn_of_cuts(data_, o_.data);
+    if (!o_.held_out.empty()) warn_of_cuts(held_out_, o_.held_out);
+  }
+
+  void warn_of_cuts(const lm::Dataset& data, const fs::path& file) {
+    const size_t cut = data.truncated_count();
+    if (cut == 0 && data.without_target == 0) return;
+    t_.warn(fmt::format("{}: {} rows cut after {} tokens, {} left out because no answer fits",
+                        file.filename().string(), format_count(cut),
+                        format_count(model_.example_options().max_tokens),
+                        format_count(data.without_target)));
+  }
+
+  Json identity(const lm::FineTuneRecipe& recipe, const lm::FineTune& tuning) const {
+    Json targets = Json::array();
+    for (size_t p = 0; p < lm::kProjections; ++p) {
+      if (recipe.lora.targets.test(p)) {
+        targets.push_back(lm::projection_name(static_cast<lm::Projection>(p)));
+      }
+    }
+    const lm::OptimizerConfig& optimizer = tuning.optimizer();
+    Json job = {
+        {"model", {{"name", base_name()}, {"sha256", to_hex(model_.file().sha256().bytes)}}},
+        {"data", fingerprint(data_)},
+        {"numericPath", lm::numeric_name(model_.numeric())},
+        {"chatTemplate", model_.chat_name()},
+        {"recipe",
+         {{"rank", recipe.lora.rank},
+          {"alpha", recipe.lora.alpha},
+          {"dropout", recipe.lora.dropout},
+          {"targets", targets},
+          {"learningRate", optimizer.learning_rate},
+          {"schedule", lm::schedule_name(optimizer.schedule)},
+          {"warmupSteps", optimizer.warmup_steps},
+          {"weightDecay", optimizer.weight_decay},
+          {"clip", optimizer.clip},
+          {"epochs", recipe.epochs},
+          {"tokensPerStep", recipe.tokens_per_step},
+          {"maxTokens", model_.example_options().max_tokens},
+          {"systemPrompt", o_.model.system_prompt},
+          {"seed", o_.seed}}}};
+    if (!held_out_.examples.empty()) {
+      job["heldOut"] = fingerprint(held_out_);
+      job["evaluateEvery"] = o_.evaluate_every;
+    }
+    return job;
+  }
+
+  std::string base_name() const {
+    return o_.base_name.empty() ? model_.config().name : o_.base_name;
+  }
+
+  void train(lm::FineTune& tuning) {
+    lm::FineTuneRun run;
+    run.held_out = held_out_.examples;
+    run.evaluate_every = o_.evaluate_every;
+    run.checkpoint = o_.out / kCheckpoint;
+    run.checkpoint_seconds = o_.checkpoint_seconds;
+    run.checkpoint_steps = o_.checkpoint_steps;
+    uint64_t done = 0;
+    for (const lm::StepResult& r : tuning.history()) done += r.tokens;
+    const uint64_t total = tuning.tokens_total();
+    const auto start = std::chrono::steady_clock::now();
+    Progress bar =
+        t_.bar("Training", fmt::format("{} steps", tuning.steps_total()), "tokens", done);
+    run.on_step = [&](const lm::StepResult& r) {
+      t_.bar_text(fmt::format("step {}/{}  loss {:.3f}", r.step + 1, tuning.steps_total(), r.loss));
+      times_.tokens += r.tokens;
+      bar(done += r.tokens, total);
+    };
+    run.evaluating = [&](uint64_t now, uint64_t all) {
+      t_.bar_text(fmt::format("evaluating {}%", all > 0 ? 100 * now / all : 0));
+      bar(done, total);
+    };
+    run.on_evaluation = [&](const lm::Evaluation& e) {
+      t_.step("Evaluated", fmt::format("step {}  held-out loss {:.3f}, perplexity {:.2f}", e.step,
+                                       e.loss, std::exp(e.loss)));
+    };
+    std::error_code ec;
+    fs::create_directories(o_.out, ec);
+    if (ec) throw Error(ErrorCode::kIo, "cannot create " + o_.out.string() + ": " + ec.message());
+    remove_leftovers();
+    run_until_interrupted(tuning, run);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+    times_.seconds = seconds.count();
+    t_.finish_bar(fmt::format("{} steps", tuning.steps_total()));
+  }
+
+  // What a process that was killed while it wrote has left beside its files.
+  void remove_leftovers() const {
+    constexpr size_t kSuffix = 7;  // ".XXXXXX"
+    std::error_code ec;
+    for (const auto& entry : fs::directory_iterator(o_.out, ec)) {
+      const std::string name = entry.path().filename().string();
+      for (const char* file : {kCheckpoint, kReport, "adapter_model.safetensors",
+                               "adapter_config.json", "README.md", "adapter.gguf"}) {
+        const bool ours = name.starts_with(file) && name.size() == std::strlen(file) + kSuffix &&
+                          name[std::strlen(file)] == '.';
+        if (ours) fs::remove(entry.path(), ec);
+      }
+    }
+  }
+
+  void run_until_interrupted(lm::FineTune& tuning, const lm::FineTuneRun& run) {
+    try {
+      tuning.run(run);
+    } catch (const Error& e) {
+      if (e.code() == ErrorCode::kInterrupted) {
+        throw Error(ErrorCode::kInterrupted,
+                    fmt::format("interrupted after step {} of {}; the checkpoint is {}",
+                                tuning.steps_done(), tuning.steps_total(), run.checkpoint.string()),
+                    "go on: " + resume_command());
+      }
+      throw;
+    }
+  }
+
+  std::string resume_command() const {
+    std::string out = "ffe";
+    for (const std::string& word : arguments_) out += " " + shell_word(word);
+    return o_.resume ? out : out + " --resume";
+  }
+
+  void write(const Json& job, const lm::Engine& engine, const lm::FineTune& tuning) {
+    Json data = {{"data", counts(data_)}};
+    if (!held_out_.examples.empty()) data["heldOut"] = counts(held_out_);
+    Json report = train_report(job, data, engine, tuning, times_);
+    lm::LoraAdapter adapter = tuning.adapter();
+    adapter.base_model = base_name();
+    lm::write_peft_folder(o_.out, adapter, model_card(report));
+    if (!o_.no_gguf) {
+      write_file_atomic(o_.out / "adapter.gguf", lm::gguf_adapter(adapter, engine.config()));
+    }
+    report["adapterSha256"] =
+        to_hex(crypto::sha256(read_file(o_.out / "adapter_model.safetensors")).bytes);
+    // In this order: a folder with a report is complete.
+    write_file_atomic(o_.out / kReport, as_bytes(report.dump(2) + "\n"));
+    std::error_code ec;
+    fs::remove(o_.out / kCheckpoint, ec);
+    show(report);
+  }
+
+  void show(const Json& report) {
+    std::vector<double> losses;
+    for (const Json& s : report["lossCurve"]) losses.push_back(s["loss"].get<double>());
+    t_.step("Loss",
+            fmt::format("{:.3f} {} {:.3f}", losses.front(), sparkline(losses), losses.back()));
+    const Json& evaluations = report["evaluations"];
+    if (!evaluations.empty()) {
+      t_.step("Held out",
+              fmt::format("loss {:.3f} → {:.3f} nats", evaluations.front()["loss"].get<double>(),
+                          evaluations.back()["loss"].get<double>()));
+    }
+    t_.step("Finished", fmt::format("{} steps · {:.0f} tokens/s", report["steps"].get<uint64_t>(),
+                                    report["machine"]["tokensPerSecond"].get<double>()));
+    if (t_.json()) {
+      Json out = report;
+      out["folder"] = o_.out.string();
+      t_.result(out.dump());
+    } else {
+      t_.result(o_.out.string());
+    }
+  }
+
+  void show_finished(const Json& job) {
+    const fs::path file = o_.out / kReport;
+    const Json report = parse_json(read_text_file(file), file.string());
+    lm::require_same_identity(json_member(report, "job", file.string()), job);
+    t_.note("this training is complete already");
+    std::error_code ec;
+    fs::remove(o_.out / kCheckpoint, ec);
+    show(report);
+  }
+
+  const Options& o_;
+  const std::vector<std::string>& arguments_;
+  Terminal& t_;
+  LoadedModel model_;
+  lm::Dataset data_, held_out_;
+  TrainTimes times_;
+};
+
+void add_recipe_options(CLI::App& command, Options& o) {
+  command.add_option("--rank", o.rank, "LoRA rank")->check(CLI::Range(1, 256));
+  command.add_option("--alpha", o.alpha, "LoRA alpha (default: twice the rank)");
+  command.add_option("--dropout", o.dropout, "Of the adapter's input");
+  command.add_option("--targets", o.targets,
+                     "all, attention, mlp, or a list out of q,k,v,o,gate,up,down");
+  command.add_option("--lr", o.learning_rate, "Highest learning rate");
+  command.add_option("--schedule", o.schedule, "cosine, linear or constant");
+  command.add_option("--warmup", o.warmup, "Steps, or a share of all steps such as 3%");
+  command.add_option("--weight-decay", o.weight_decay, "Decoupled");
+  command.add_option("--clip", o.clip, "Of the gradient's norm (0: none)");
+  command.add_option("--epochs", o.epochs, "Times through the rows")->check(CLI::Range(1, 10000));
+  command.add_option("--batch-tokens", o.batch_tokens, "Tokens of one step")
+      ->check(CLI::Range(size_t{1}, size_t{1} << 24));
+  command.add_option(
+      "--micro-tokens", o.micro_tokens,
+      "Tokens computed at once, which bounds memory and changes no result (0: chosen)");
+  command.add_option("--max-tokens", o.model.max_tokens,
+                     "Longer rows are cut (default: 2048, or what the model can)");
+  command.add_option("--seed", o.seed, "Of initial values, order, dropout and split");
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Context& context) {
+  auto* command = app.add_subcommand("train", "Train a LoRA adapter on your rows, on this machine");
+  command->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  auto o = std::make_shared<Options>();
+  command->add_option("data", o->data, "JSONL")->required();
+  add_model_options(*command, o->model);
+  command->add_option("-o,--out", o->out, "Folder for the adapter (default: NAME-lora)");
+  auto* file = command->add_option("--eval", o->held_out, "JSONL to evaluate on");
+  command->add_option("--eval-split", o->split, "Hold out this share of the rows, such as 0.1")
+      ->check(CLI::Range(0.0, 1.0))
+      ->excludes(file);
+  command->add_option("--eval-every", o->evaluate_every, "Steps (default: each epoch)");
+  add_recipe_options(*command, *o);
+  command->add_option("--checkpoint-seconds", o->checkpoint_seconds, "Time between checkpoints");
+  command->add_option("--checkpoint-steps", o->checkpoint_steps, "Steps between checkpoints");
+  command->add_option("--base-name", o->base_name,
+                      "The base model's name in adapter_config.json (default: the model's own)");
+  command->add_flag("--no-gguf", o->no_gguf, "Write no adapter.gguf for llama.cpp");
+  auto* resume =
+      command->add_flag("--resume", o->resume, "Go on from the checkpoint in the folder");
+  command->add_flag("--force", o->force, "Begin again and replace what is in the folder")
+      ->excludes(resume);
+  command->callback([&context, o] {
+    if (o->out.empty()) o->out = o->data.stem().string() + "-lora";
+    context.chosen = [&context, o](Terminal& t) { TrainCommand(*o, context.arguments, t).run(); };
+  });
+}
+
+}  // namespace ffe::cli
