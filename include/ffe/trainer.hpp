@@ -1,4 +1,4 @@
-// The trainer alone, in C++: one header. Link ffe::lm.
+// The trainer alone, in C++: one header. Link ffe::client.
 //
 //   ffe::ModelFile model = ffe::ModelFile::open("model.gguf");
 //   ffe::Tokenizer tokenizer = ffe::Tokenizer::from(model);

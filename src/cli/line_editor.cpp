@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "base/file.hpp"
+#include "base/interrupt.hpp"
 
 namespace ffe::cli {
 namespace {
@@ -23,7 +24,6 @@ struct LineEditor::Impl {
   fs::path file;
   std::deque<std::string> lines;
   std::string prompt;
-  bool cancelled = false;
 
   static Impl& of(EditLine* edit) {
     void* self = nullptr;
@@ -31,10 +31,6 @@ struct LineEditor::Impl {
     return *static_cast<Impl*>(self);
   }
   static char* show_prompt(EditLine* edit) { return of(edit).prompt.data(); }
-  static unsigned char cancel(EditLine* edit, int) {
-    of(edit).cancelled = true;
-    return CC_NEWLINE;
-  }
   void enter(const std::string& line) {
     HistEvent event;
     ::history(history, &event, H_ENTER, line.c_str());
@@ -82,10 +78,6 @@ LineEditor::LineEditor(fs::path history_file) : impl_(new Impl) {
   el_set(edit, EL_PROMPT, &Impl::show_prompt);
   el_set(edit, EL_EDITOR, "emacs");
   el_set(edit, EL_HIST, history, impl_->history);
-  // While a line is edited Ctrl-C is a key; at other times it is the signal.
-  el_set(edit, EL_SETTY, "-d", "intr=", nullptr);
-  el_set(edit, EL_ADDFN, "ffe-cancel", "Drop the line", &Impl::cancel);
-  el_set(edit, EL_BIND, "^C", "ffe-cancel", nullptr);
   el_set(edit, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   impl_->load();
 }
@@ -97,14 +89,13 @@ LineEditor::~LineEditor() {
 
 std::optional<std::string> LineEditor::read(const std::string& prompt) {
   impl_->prompt = prompt;
-  impl_->cancelled = false;
   int count = 0;
   const char* line = el_gets(impl_->edit, &count);
-  if (impl_->cancelled) {
+  if (line == nullptr || count <= 0) {
+    if (!take_interrupt()) return std::nullopt;
     std::fputs("^C\n", stderr);
     return "";
   }
-  if (line == nullptr || count <= 0) return std::nullopt;
   std::string out(line, static_cast<size_t>(count));
   while (out.ends_with('\n')) out.pop_back();
   return out;

@@ -127,7 +127,7 @@ class TrainCommand {
     read_rows();
     const lm::Engine& engine = model_.engine(t_, o_.micro_tokens);
     lm::FineTune tuning(engine, recipe, data_.examples, seeded_rng(o_.seed, "train"));
-    const Json job = identity(recipe, tuning);
+    const Json job = identity(recipe, engine, tuning);
     if (o_.resume && fs::exists(o_.out / kReport)) return show_finished(job);
     tuning.set_identity(job);
     if (continuing) {
@@ -195,7 +195,8 @@ class TrainCommand {
                         format_count(data.without_target)));
   }
 
-  Json identity(const lm::FineTuneRecipe& recipe, const lm::FineTune& tuning) const {
+  Json identity(const lm::FineTuneRecipe& recipe, const lm::Engine& engine,
+                const lm::FineTune& tuning) const {
     Json targets = Json::array();
     for (size_t p = 0; p < lm::kProjections; ++p) {
       if (recipe.lora.targets.test(p)) {
@@ -220,6 +221,8 @@ class TrainCommand {
           {"clip", optimizer.clip},
           {"epochs", recipe.epochs},
           {"tokensPerStep", recipe.tokens_per_step},
+          // Gradients are rounded as they are added up, one micro-batch after another.
+          {"microTokens", engine.options().train_tokens},
           {"maxTokens", model_.example_options().max_tokens},
           {"systemPrompt", o_.model.system_prompt},
           {"seed", o_.seed}}}};
@@ -366,21 +369,23 @@ class TrainCommand {
 
 void add_recipe_options(CLI::App& command, Options& o) {
   command.add_option("--rank", o.rank, "LoRA rank")->check(CLI::Range(1, 256));
-  command.add_option("--alpha", o.alpha, "LoRA alpha (default: twice the rank)");
-  command.add_option("--dropout", o.dropout, "Of the adapter's input");
+  command.add_option("--alpha", o.alpha, "LoRA alpha (default: twice the rank)")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--dropout", o.dropout, "Of the adapter's input")
+      ->check(CLI::Range(0.0, 0.99));
   command.add_option("--targets", o.targets,
                      "all, attention, mlp, or a list out of q,k,v,o,gate,up,down");
-  command.add_option("--lr", o.learning_rate, "Highest learning rate");
+  command.add_option("--lr", o.learning_rate, "Highest learning rate")->check(CLI::PositiveNumber);
   command.add_option("--schedule", o.schedule, "cosine, linear or constant");
   command.add_option("--warmup", o.warmup, "Steps, or a share of all steps such as 3%");
-  command.add_option("--weight-decay", o.weight_decay, "Decoupled");
-  command.add_option("--clip", o.clip, "Of the gradient's norm (0: none)");
+  command.add_option("--weight-decay", o.weight_decay, "Decoupled")->check(CLI::NonNegativeNumber);
+  command.add_option("--clip", o.clip, "Of the gradient's norm (0: none)")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--epochs", o.epochs, "Times through the rows")->check(CLI::Range(1, 10000));
   command.add_option("--batch-tokens", o.batch_tokens, "Tokens of one step")
       ->check(CLI::Range(size_t{1}, size_t{1} << 24));
-  command.add_option(
-      "--micro-tokens", o.micro_tokens,
-      "Tokens computed at once, which bounds memory and changes no result (0: chosen)");
+  command.add_option("--micro-tokens", o.micro_tokens,
+                     "Tokens computed at once, which bounds memory (0: chosen from the model)");
   command.add_option("--max-tokens", o.model.max_tokens,
                      "Longer rows are cut (default: 2048, or what the model can)");
   command.add_option("--seed", o.seed, "Of initial values, order, dropout and split");

@@ -1,5 +1,5 @@
 // What `ffe train` says about a finished training: report.json and the model card
-// (docs/spec/train.md).
+// (docs/spec/trainer.md).
 #pragma once
 
 #include <string>

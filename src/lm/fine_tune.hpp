@@ -57,8 +57,8 @@ struct FineTuneRun {
   Progress evaluating;  // tokens of one evaluation
 };
 
-// Which bits come out depends on engine path, recipe, rows and `rng` only: not on threads,
-// micro-batches, evaluations, or how often the work was interrupted and resumed.
+// Which bits come out depends on the engine's path and train_tokens, recipe, rows and `rng` only:
+// not on threads, evaluations, or how often the work was interrupted and resumed.
 class FineTune {
  public:
   // `engine` and `rows` must outlive it. Draws from `rng`, in this order: 32 bytes for the initial

@@ -94,8 +94,8 @@ def interrupt_and_resume(t, whole):
     assert not (out / "adapter_model.safetensors").exists()
     code, _, prose = t.finish(out)
     assert code == 2 and "holds the checkpoint of a training that did not end" in prose, prose
-    code, _, prose = t.finish(out, "--resume", "--seed", "2")
-    assert code == 2 and "recipe.seed was 1 and is now 2" in prose, prose
+    code, _, prose = t.finish(out, "--resume", "--lr", "0.002")
+    assert code == 2 and "recipe.learningRate was 0.001 and is now 0.002" in prose, prose
     (t.folder / "rows.jsonl").rename(t.folder / "kept.jsonl")
     tiny_model.write_rows(t.rows, 95)
     code, _, prose = t.finish(out, "--resume")

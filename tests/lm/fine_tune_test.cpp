@@ -50,7 +50,7 @@ class FineTuneTest : public ::testing::Test {
     folder_ = new TempDir("ffe-fine-tune");
     test::write_tiny_model(folder_->path());
     one_ = new Engine(ModelFile::open(folder_->path()), {.threads = 1});
-    two_ = new Engine(ModelFile::open(folder_->path()), {.threads = 2, .train_tokens = 40});
+    two_ = new Engine(ModelFile::open(folder_->path()), {.threads = 2});
   }
   static void TearDownTestSuite() {
     delete one_;
@@ -62,7 +62,7 @@ class FineTuneTest : public ::testing::Test {
 
   static TempDir* folder_;
   static Engine* one_;  // on one thread
-  static Engine* two_;  // on two, and in smaller micro-batches
+  static Engine* two_;  // on two
   TempDir temp_{"ffe-fine-tune-run"};
 };
 TempDir* FineTuneTest::folder_ = nullptr;
@@ -115,7 +115,7 @@ TEST_F(FineTuneTest, TheScheduleIsThatOfTheRecipe) {
   }
 }
 
-TEST_F(FineTuneTest, ThreadsMicroBatchesAndEvaluationsChangeNoBit) {
+TEST_F(FineTuneTest, ThreadsAndEvaluationsChangeNoBit) {
   const std::vector<Example> data = rows(20);
   const std::vector<Example> held_out = rows(4);
   FineTune a(*one_, recipe(), data, rng());
