@@ -36,6 +36,16 @@ session::Signer signer_of(const crypto::PrivateKey& key) {
   return [&key](const H256& digest) { return key.sign(digest); };
 }
 
+// The model's key, sealed to the account's own key or to one that its wallet derived in a browser.
+SecretBytes open_model_key(ByteView sealed, const crypto::PrivateKey& account,
+                           const session::Domain& domain, const session::OpenedSession& session) {
+  if (sealed.size() != session::kSealedKeyX25519) return session::open_key(sealed, account);
+  const Address owner = account.address();
+  return session::open_key(
+      sealed, session::derive_owner_key(signer_of(account), domain, session.session_tag, owner),
+      session.session_hash, owner);
+}
+
 std::string count(uint64_t n, std::string_view noun) {
   return std::to_string(n) + " " + std::string(noun) + (n == 1 ? "" : "s");
 }
@@ -286,7 +296,8 @@ DownloadResult Client::download(const evm::U256& session_id, const fs::path& fol
     throw Error(ErrorCode::kCorrupt, "the token and the result name different artifacts");
   }
   step(events, "Finding", "token " + mine->id.to_string());
-  SecretBytes key = session::open_key(inft_.sealed_key(*mine), sender_.key());
+  SecretBytes key =
+      open_model_key(inft_.sealed_key(*mine), sender_.key(), coordinator_.domain(), opened);
 
   Bytes artifact;
   {

@@ -26,6 +26,8 @@ void check_owner_key(ByteView owner_key, const Address& owner);
 crypto::X25519KeyPair derive_owner_key(const Signer& signer, const Domain& domain,
                                        const H256& session_tag, const Address& owner);
 
+inline constexpr size_t kSealedKeyX25519 = 80;
+
 // K sealed for one owner: ECIES (129 bytes) for a secp256k1 key; for X25519 HPKE single shot (80
 // bytes) with info "ffe/key/v1" ‖ sessionHash ‖ owner.
 Bytes seal_key(ByteView key, ByteView owner_key, const H256& session_hash, const Address& owner);
