@@ -1,11 +1,10 @@
-#include "net/http_client.hpp"
-
 #include <algorithm>
 #include <curl/curl.h>
 #include <exception>
 #include <mutex>
 
 #include "base/error.hpp"
+#include "net/http_transport.hpp"
 
 namespace ffe::net {
 namespace {
@@ -22,6 +21,7 @@ struct Transfer {
   CURL* handle;
   const HttpRequest& request;
   const BodySink* sink;
+  HttpTransport transport = {};
   HttpResponse response = {};
   size_t header_bytes = 0;
   size_t body_bytes = 0;
@@ -149,6 +149,12 @@ void set_method(CURL* h, const HttpRequest& request) {
   }
 }
 
+long http_version(const Transfer& t) {
+  if (!t.transport.http2) return CURL_HTTP_VERSION_1_1;
+  bool tls = lower(scheme_of(t.request.url)) == "https";
+  return tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+}
+
 void set_options(Transfer& t, const HeaderList& headers, char* error_text) {
   CURL* h = t.handle;
   const HttpRequest& r = t.request;
@@ -157,7 +163,11 @@ void set_options(Transfer& t, const HeaderList& headers, char* error_text) {
   curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(h, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  curl_easy_setopt(h, CURLOPT_HTTP_VERSION, http_version(t));
+  if (!t.transport.ca_file.empty()) {
+    curl_easy_setopt(h, CURLOPT_CAINFO, t.transport.ca_file.c_str());
+    curl_easy_setopt(h, CURLOPT_CAPATH, nullptr);
+  }
   curl_easy_setopt(h, CURLOPT_USERAGENT, "ffe");
   curl_easy_setopt(h, CURLOPT_ERRORBUFFER, error_text);
   curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(r.connect_timeout_ms));
@@ -205,16 +215,36 @@ const char* hint_for(CURLcode code) {
   throw Error(ErrorCode::kNetwork, where + why, hint_for(code));
 }
 
+HttpResponse perform(Transfer transfer, const HeaderList& headers) {
+  char error_text[CURL_ERROR_SIZE] = "";
+  set_options(transfer, headers, error_text);
+  CURLcode code = curl_easy_perform(transfer.handle);
+  curl_easy_setopt(transfer.handle, CURLOPT_ERRORBUFFER, nullptr);
+  if (code != CURLE_OK) fail(transfer, code, error_text);
+  long status = 0;
+  curl_easy_getinfo(transfer.handle, CURLINFO_RESPONSE_CODE, &status);
+  transfer.response.status = static_cast<int>(status);
+  return std::move(transfer.response);
+}
+
+void start_curl() {
+  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (ready != CURLE_OK) throw Error(ErrorCode::kFailed, "libcurl could not start");
+}
+
+CURL* new_handle() {
+  CURL* handle = curl_easy_init();
+  if (handle == nullptr) throw Error(ErrorCode::kFailed, "libcurl could not make a handle");
+  return handle;
+}
+
 }  // namespace
 
 // Easy handles at rest. Each holds its own open connections; the one used last is taken first, so
 // that its connection is likely still alive.
 class HttpClient::Pool {
  public:
-  Pool() {
-    static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
-    if (ready != CURLE_OK) throw Error(ErrorCode::kFailed, "libcurl could not start");
-  }
+  Pool() { start_curl(); }
   ~Pool() {
     for (CURL* handle : idle_) curl_easy_cleanup(handle);
   }
@@ -230,9 +260,7 @@ class HttpClient::Pool {
         return handle;
       }
     }
-    CURL* handle = curl_easy_init();
-    if (handle == nullptr) throw Error(ErrorCode::kFailed, "libcurl could not make a handle");
-    return handle;
+    return new_handle();
   }
 
   void give(CURL* handle) {
@@ -264,16 +292,15 @@ HttpResponse HttpClient::run(const HttpRequest& request, const BodySink* sink) {
     CURL* handle;
     ~Lease() { pool.give(handle); }
   } lease{*pool_, pool_->take()};
-  Transfer transfer{lease.handle, request, sink};
-  char error_text[CURL_ERROR_SIZE] = "";
-  set_options(transfer, headers, error_text);
-  CURLcode code = curl_easy_perform(lease.handle);
-  curl_easy_setopt(lease.handle, CURLOPT_ERRORBUFFER, nullptr);
-  if (code != CURLE_OK) fail(transfer, code, error_text);
-  long status = 0;
-  curl_easy_getinfo(lease.handle, CURLINFO_RESPONSE_CODE, &status);
-  transfer.response.status = static_cast<int>(status);
-  return std::move(transfer.response);
+  return perform({lease.handle, request, sink}, headers);
+}
+
+HttpResponse exchange(const HttpRequest& request, const HttpTransport& transport) {
+  check_url(request.url);
+  HeaderList headers = header_list(request);
+  start_curl();
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> handle(new_handle(), curl_easy_cleanup);
+  return perform({handle.get(), request, nullptr, transport}, headers);
 }
 
 std::string printable_url(std::string_view url) {

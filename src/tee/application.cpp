@@ -1,5 +1,6 @@
 #include "tee/application.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/hex.hpp"
@@ -114,6 +115,36 @@ H256 dstack_compose_hash(const std::vector<LogEvent>& events) {
     out = H256::from(event.data);
   }
   refuse("no compose hash was measured before boot-mr-done", "the machine is no dstack app");
+}
+
+namespace {
+
+bool is_tapp(const LogEvent& event) {
+  return event.bound && event.rtmr == 3 && event.name.starts_with(kTappDomain);
+}
+
+// The id in the first start; tapp_application() then refuses every other one.
+std::string first_started(const std::vector<LogEvent>& events) {
+  for (const LogEvent& event : events) {
+    if (!is_tapp(event) || event.name.substr(kTappDomain.size()) != "start_app") continue;
+    return json_string(parse_json(as_text(event.data), "start_app"), "app_id", "start_app");
+  }
+  refuse("nothing was started on this machine", "the operator must start the application");
+}
+
+}  // namespace
+
+bool names_application(const std::vector<LogEvent>& events) {
+  return std::ranges::any_of(events, [](const LogEvent& event) {
+    return is_tapp(event) || (event.bound && event.rtmr == 3 && event.name == "compose-hash");
+  });
+}
+
+H256 application_hash(const std::vector<LogEvent>& events) {
+  if (std::ranges::any_of(events, is_tapp)) {
+    return app_hash(tapp_application(events, first_started(events)));
+  }
+  return dstack_compose_hash(events);
 }
 
 }  // namespace ffe::tee

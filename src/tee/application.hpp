@@ -32,4 +32,11 @@ H256 app_hash(const TappApplication& application);
 // file). Throws Error{kAttestation} if there is none, or more than one.
 H256 dstack_compose_hash(const std::vector<LogEvent>& events);
 
+// Whether the log says anything about an application at all (of either kind).
+bool names_application(const std::vector<LogEvent>& events);
+
+// The application half of the code hash: app_hash() of the one application that Tapp started, or
+// dstack's compose hash. Throws as those two do.
+H256 application_hash(const std::vector<LogEvent>& events);
+
 }  // namespace ffe::tee

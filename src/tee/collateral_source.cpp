@@ -6,6 +6,7 @@
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
+#include "net/http_transport.hpp"
 #include "tee/pck_extension.hpp"
 #include "tee/tcb.hpp"
 #include "tee/x509.hpp"
@@ -122,7 +123,9 @@ net::HttpResponse CollateralSource::request(const std::string& url) {
   request.url = url;
   request.timeout_ms = options_.timeout_ms;
   request.max_body = kMaxAnswer;
-  net::HttpResponse response = http_.send(request);
+  net::HttpResponse response = options_.ca_file.empty()
+                                   ? http_.send(request)
+                                   : net::exchange(request, {.ca_file = options_.ca_file});
   if (!response.ok()) {
     throw Error(ErrorCode::kNetwork,
                 net::printable_url(url) + " answers HTTP " + std::to_string(response.status),

@@ -21,6 +21,7 @@ struct CollateralSourceOptions {
   std::string url = "https://api.trustedservices.intel.com";
   // Where the root CRL lies in DER. Empty: <url>/sgx/certification/v4/rootcacrl, as a PCCS has it.
   std::string root_crl_url = "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der";
+  std::filesystem::path ca_file = {};    // PEM of a PCCS's own authority; empty: the system's
   std::filesystem::path cache_dir = {};  // empty: no cache
   int64_t refresh_after = 86'400;        // seconds after which a cached copy is fetched anew
   bool offline = false;                  // the cache only

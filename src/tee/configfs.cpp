@@ -10,6 +10,9 @@
 #include <thread>
 #include <unistd.h>
 
+#include "base/file.hpp"
+#include "base/log.hpp"
+#include "tee/event_log.hpp"
 #include "tee/provider.hpp"
 
 namespace ffe::tee {
@@ -134,6 +137,12 @@ Bytes request(const std::filesystem::path& path, const FixedBytes<64>& report_da
   return quote;
 }
 
+std::filesystem::path entry_path(const ConfigfsOptions& options) {
+  static std::atomic<unsigned> counter{0};
+  if (!options.entry.empty()) return options.root / options.entry;
+  return options.root / ("ffe-" + std::to_string(::getpid()) + "-" + std::to_string(counter++));
+}
+
 class Configfs final : public EvidenceProvider {
  public:
   explicit Configfs(ConfigfsOptions options) : options_(std::move(options)) {}
@@ -145,15 +154,30 @@ class Configfs final : public EvidenceProvider {
     out.provider = name();
     out.quote = patiently(report_data);
     check_evidence(out, report_data);
+    attach_event_log(out);
     return out;
   }
 
  private:
+  // The firmware's log covers what booted. Where something extended a register later it no longer
+  // replays, and a log that proves nothing is not handed on.
+  void attach_event_log(Evidence& evidence) const {
+    if (!std::filesystem::exists(options_.event_log)) return;
+    try {
+      Bytes log = read_file(options_.event_log, 16u << 20);
+      check_replay(parse_ccel(log), parse_quote(evidence.quote).td);
+      evidence.event_log = std::move(log);
+      evidence.event_log_format = EventLogFormat::kCcel;
+    } catch (const Error& error) {
+      log::debug("no event log with the quote: {}", error.what());
+    }
+  }
+
   Bytes patiently(const FixedBytes<64>& report_data) {
     auto deadline = Clock::now() + std::chrono::milliseconds(options_.patience_ms);
     for (auto pause = std::chrono::milliseconds(50);; pause *= 2) {
       try {
-        return request(options_.root / entry_name(), report_data);
+        return request(entry_path(options_), report_data);
       } catch (const TryAgain& again) {
         if (Clock::now() + pause > deadline) {
           throw Error(ErrorCode::kIo,
@@ -165,16 +189,21 @@ class Configfs final : public EvidenceProvider {
     }
   }
 
-  std::string entry_name() const {
-    static std::atomic<unsigned> counter{0};
-    if (!options_.entry.empty()) return options_.entry;
-    return "ffe-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
-  }
-
   ConfigfsOptions options_;
 };
 
 }  // namespace
+
+bool configfs_serves_tdx(const ConfigfsOptions& options) {
+  if (!std::filesystem::exists(options.root)) return false;
+  try {
+    return Entry(entry_path(options)).text("provider") == "tdx_guest";
+  } catch (const Error&) {  // not root, or no provider behind it
+    return false;
+  } catch (const TryAgain&) {
+    return true;  // somebody is just using it
+  }
+}
 
 std::unique_ptr<EvidenceProvider> configfs_provider(ConfigfsOptions options) {
   return std::make_unique<Configfs>(std::move(options));

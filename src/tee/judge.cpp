@@ -109,14 +109,18 @@ void judge_machine(const Policy& policy, const Verification& found, Checklist& l
   });
 }
 
-void judge_code(const Policy& policy, const TdReport& td, Checklist& list) {
-  if (!policy.workload_ids && !policy.platform_hashes) {
+void judge_code(const Policy& policy, const Verification& found, Checklist& list) {
+  const TdReport& td = found.quote->td;
+  if (!policy.workload_ids && !policy.code_hashes && !policy.platform_hashes) {
     list.skip("policy.measurement", "the policy names no measurement: any code would pass");
   } else {
     list.evaluate("policy.measurement", [&] {
       H256 workload = workload_id(td), platform = platform_hash(td);
       if (policy.workload_ids && policy.workload_ids->contains(workload)) {
         return "workload " + to_hex0x(workload.bytes);
+      }
+      if (policy.code_hashes && found.code_hash && policy.code_hashes->contains(*found.code_hash)) {
+        return "code " + to_hex0x(found.code_hash->bytes);
       }
       if (policy.platform_hashes && policy.platform_hashes->contains(platform)) {
         return "platform " + to_hex0x(platform.bytes);
@@ -143,11 +147,10 @@ void judge_code(const Policy& policy, const TdReport& td, Checklist& list) {
 }  // namespace
 
 void judge(const Policy& policy, const Verification& found, Checklist& list) {
-  const TdReport& td = found.quote->td;
-  judge_td(policy, td, list);
+  judge_td(policy, found.quote->td, list);
   judge_tcb(policy, found, list);
   judge_machine(policy, found, list);
-  judge_code(policy, td, list);
+  judge_code(policy, found, list);
 }
 
 }  // namespace ffe::tee

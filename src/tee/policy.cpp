@@ -81,6 +81,8 @@ Policy policy_from_json(const Json& json) {
       out.platform_ids = hex_strings(value, key);
     } else if (key == "workloadIds") {
       out.workload_ids = hashes(value, key);
+    } else if (key == "codeHashes") {
+      out.code_hashes = hashes(value, key);
     } else if (key == "platformHashes") {
       out.platform_hashes = hashes(value, key);
     } else if (key == "reportData") {

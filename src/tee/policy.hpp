@@ -36,8 +36,10 @@ struct Policy {
   std::optional<std::set<std::string>> fmspcs;
   std::optional<std::set<std::string>> platform_ids;  // platform instance id or PPID
 
-  // Code: the workload id, or (where RTMR3 grows) the platform hash. Unset: not judged here.
+  // Code: the workload id; where RTMR3 grows, the code hash that the event log proves, or at least
+  // the platform hash. Unset: not judged here.
   std::optional<std::set<H256>> workload_ids;
+  std::optional<std::set<H256>> code_hashes;
   std::optional<std::set<H256>> platform_hashes;
 
   std::optional<FixedBytes<64>> report_data;  // must be equal
@@ -54,8 +56,9 @@ struct Policy {
 };
 
 // {"tcbStatuses":[…],"advisories":[…],"fmspcs":[…],"platformIds":[…],"workloadIds":[…],
-// "platformHashes":[…],"reportData":"0x…","minimumEvaluationNumber":n}; every member is optional,
-// an unknown one is an Error{kBadInput}. allow_development cannot be set by a file.
+// "codeHashes":[…],"platformHashes":[…],"reportData":"0x…","minimumEvaluationNumber":n}; every
+// member is optional, an unknown one is an Error{kBadInput}. allow_development cannot be set by a
+// file.
 Policy policy_from_json(const Json& json);
 
 }  // namespace ffe::tee

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/bytes.hpp"
@@ -28,11 +29,17 @@ class EvidenceProvider {
   virtual std::string name() const = 0;
   virtual bool simulated() const { return false; }
 
-  // A quote over exactly these 64 bytes; the implementation has compared them with what came back.
-  // Throws Error{kIo, kNetwork, kUnsupported or kAttestation}.
+  // A quote over exactly these 64 bytes, or (0G Tapp 0.4 and newer, which takes no report data)
+  // over runtime data that binds the same signer and hash; the implementation has compared what
+  // came back (check_evidence). Throws Error{kIo, kNetwork, kUnsupported or kAttestation}.
   virtual Evidence quote(const FixedBytes<64>& report_data) = 0;
 
-  // Collateral, where the platform hands it out itself. Throws Error{kUnsupported} otherwise.
+  // The key that this platform's evidence names as signer, where it names one of its own. An
+  // enclave there must sign with it: nobody vouches for another.
+  virtual std::optional<SecretBytes> signing_key() { return std::nullopt; }
+
+  // Collateral, where the platform hands it out itself (the simulator). Throws Error{kUnsupported}
+  // otherwise: CollateralSource fetches Intel's.
   virtual Collateral collateral();
 };
 
@@ -50,8 +57,12 @@ struct ConfigfsOptions {
   std::filesystem::path root = "/sys/kernel/config/tsm/report";
   std::string entry = {};    // report entry below root; empty: one of its own per request
   int patience_ms = 60'000;  // for a platform that is busy or slow
+  // The firmware's event log; given along where it replays to the quote's registers.
+  std::filesystem::path event_log = "/sys/firmware/acpi/tables/data/CCEL";
 };
 std::unique_ptr<EvidenceProvider> configfs_provider(ConfigfsOptions options = {});
+// Whether this is a TDX guest that serves quotes there.
+bool configfs_serves_tdx(const ConfigfsOptions& options = {});
 
 // dstack guest agent: HTTP over a Unix socket.
 struct DstackOptions {
@@ -61,9 +72,29 @@ struct DstackOptions {
   int timeout_ms = 30'000;
 };
 std::unique_ptr<EvidenceProvider> dstack_provider(DstackOptions options = {});
+// Under a key that dstack's key service derives for this application (GetKey).
+std::unique_ptr<PlatformSealer> dstack_sealer(DstackOptions options = {});
+// The first agent's socket that exists, or what DSTACK_SIMULATOR_ENDPOINT says; empty if none.
+std::string find_dstack();
+
+// 0G Tapp's service: gRPC over a Unix socket (or http://host:port, https://host:port, where only
+// evidence can be had).
+struct TappOptions {
+  std::string endpoint = {};  // empty: /run/tapp/tapp.sock
+  std::string app_id = {};
+  int timeout_ms = 30'000;
+  // Where the container has configfs-tsm too, quotes come from there (with report data of our
+  // choice), and only the event log from the service.
+  ConfigfsOptions tsm = {};
+};
+std::unique_ptr<EvidenceProvider> tapp_provider(TappOptions options);
+// Under a secret of 0G's key service (GetSecretResource); the application's own key will not do, it
+// changes with each reboot.
+std::unique_ptr<PlatformSealer> tapp_sealer(TappOptions options);
 
 // What every provider does last: throws Error{kAttestation} unless the quote parses as TDX and
-// holds exactly this report data.
+// binds this report data: holds it exactly, or is over the SHA-512 of runtime data whose signer is
+// its first 20 bytes and whose nonce is the 32 after them.
 void check_evidence(const Evidence& evidence, const FixedBytes<64>& report_data);
 
 }  // namespace ffe::tee

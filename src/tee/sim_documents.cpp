@@ -146,10 +146,12 @@ Bytes qe_report(const FixedBytes<64>& attestation_key, ByteView auth) {
   return out;
 }
 
-Bytes certification(const SimulatedKeys& keys, const SimulatedChain& chain) {
+Bytes certification(const SimulatedKeys& keys, const SimulatedChain& chain,
+                    const SimulatedQuoteOptions& options) {
   Bytes auth;
   for (uint8_t i = 0; i < 32; ++i) auth.push_back(i);
   Bytes out = qe_report(keys.attestation.public_key(), auth);
+  if (options.edit_qe) options.edit_qe(out);
   append(out, keys.pck.sign(out).bytes);
   put_le(out, auth.size(), 2);
   append(out, auth);
@@ -212,6 +214,7 @@ Bytes simulated_quote(const SimulatedKeys& keys, const SimulatedChain& chain,
     throw Error(ErrorCode::kUsage, "simulator: quotes have version 4, or 5 for TD report 1.5");
   }
   Bytes body = td_report(measurements, report_data, options);
+  if (options.edit_td) options.edit_td(body);
   Bytes out = header(options.version);
   if (options.version == 5) {
     put_le(out, options.td15 ? 3 : 2, 2);
@@ -219,7 +222,7 @@ Bytes simulated_quote(const SimulatedKeys& keys, const SimulatedChain& chain,
   }
   append(out, body);
 
-  Bytes inner = certification(keys, chain);
+  Bytes inner = certification(keys, chain, options);
   Bytes section = concat({keys.attestation.sign(out).bytes, keys.attestation.public_key().bytes});
   put_le(section, 6, 2);
   put_le(section, inner.size(), 4);

@@ -8,16 +8,15 @@
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
-#include "crypto/aead.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/random.hpp"
 #include "tee/event_log.hpp"
+#include "tee/sealer.hpp"
 #include "tee/sim_documents.hpp"
 
 namespace ffe::tee {
 namespace {
 
-constexpr size_t kNonce = 12;
 constexpr int64_t kDay = 86400;
 constexpr std::string_view kSealAad = "ffe/simulator/seal/v1";
 constexpr const char* kMarker = "README";
@@ -81,6 +80,8 @@ struct SimulatedPlatform::State {
   void save(const std::string& name, ByteView content, unsigned mode) const {
     write_file_atomic(dir / name, content, mode);
   }
+
+  KeySealer sealer() const { return KeySealer(seal_key.clone(), std::string(kSealAad)); }
 
   void generate();
   void load();
@@ -232,9 +233,13 @@ Bytes SimulatedPlatform::quote_bytes(const FixedBytes<64>& report_data,
 
 void SimulatedPlatform::extend(std::string_view event, ByteView payload) {
   Measurement digest = dstack_event_digest(kDstackRuntimeEvent, event, payload);
+  extend(digest);
+  state_->event_log.push_back(log_entry(3, kDstackRuntimeEvent, digest, event, payload));
+}
+
+void SimulatedPlatform::extend(const Measurement& digest) {
   Measurement& rtmr3 = state_->measurements.rtmr[3];
   rtmr3 = extended(rtmr3, digest);
-  state_->event_log.push_back(log_entry(3, kDstackRuntimeEvent, digest, event, payload));
 }
 
 const SimulatedMeasurements& SimulatedPlatform::measurements() const {
@@ -246,23 +251,11 @@ H256 SimulatedPlatform::code_hash() const {
 }
 
 Bytes SimulatedPlatform::seal(ByteView plaintext) const {
-  Bytes nonce(kNonce);
-  crypto::random_bytes(nonce);
-  Bytes out = nonce;
-  append(out,
-         crypto::aes256gcm_seal(state_->seal_key.view(), nonce, as_bytes(kSealAad), plaintext));
-  return out;
+  return state_->sealer().seal(plaintext);
 }
 
 SecretBytes SimulatedPlatform::open(ByteView sealed) const {
-  if (sealed.size() < kNonce + crypto::kAeadTag) {
-    throw Error(ErrorCode::kCorrupt, "sealed data is too short",
-                "it was not sealed by this platform");
-  }
-  SecretBytes out(sealed.size() - kNonce - crypto::kAeadTag);
-  crypto::aes256gcm_open_into(state_->seal_key.view(), sealed.first(kNonce), as_bytes(kSealAad),
-                              sealed.subspan(kNonce), out.span());
-  return out;
+  return state_->sealer().open(sealed);
 }
 
 const Bytes& SimulatedPlatform::root_der() const {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,9 @@ struct SimulatedQuoteOptions {
   bool module_out_of_date = false;
   bool tcb_out_of_date = false;  // SEAM loader below the newest level
   Measurement mr_service_td{};   // td15 only
+  // Change the TD report or the quoting enclave's report before it is signed.
+  std::function<void(Bytes& report)> edit_td = {};
+  std::function<void(Bytes& report)> edit_qe = {};
 };
 
 // The same for collateral.
@@ -82,6 +86,9 @@ class SimulatedPlatform final : public EvidenceProvider, public PlatformSealer {
   // RTMR3' = SHA-384(RTMR3 ‖ digest) and an entry in the event log (dstack's runtime format); lasts
   // as long as this object. The code hash is no longer simulated_code_hash() afterwards.
   void extend(std::string_view event, ByteView payload);
+
+  // The same for an event that is logged elsewhere (the attestation agent's form).
+  void extend(const Measurement& digest);
 
   const SimulatedMeasurements& measurements() const;
   H256 code_hash() const;  // workload id of the quotes it makes now

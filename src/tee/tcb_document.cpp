@@ -117,6 +117,9 @@ void expect_kind(const Json& json, const std::string& what, const std::string& i
 TcbInfo parse_tcb_info(std::string_view text) {
   const std::string what = "TCB info";
   Json json = parse_json(text, what, {.max_bytes = kMaxDocument});
+  if (json_uint(json, "version", what) == 2) {
+    bad(what, "version 2 has no TDX levels: it is for SGX");
+  }
   expect_kind(json, what, "TDX", 3);
   TcbInfo out;
   out.issued = parse_utc(json_string(json, "issueDate", what));

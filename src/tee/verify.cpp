@@ -5,7 +5,10 @@
 
 #include "base/hex.hpp"
 #include "crypto/hash.hpp"
+#include "tee/application.hpp"
+#include "tee/binding.hpp"
 #include "tee/checklist.hpp"
+#include "tee/event_log.hpp"
 #include "tee/judge.hpp"
 #include "tee/pck_extension.hpp"
 #include "tee/tcb.hpp"
@@ -34,18 +37,21 @@ class Procedure {
         guard_(guard),
         out_(out) {}
 
-  void run(ByteView blob, Checklist& list) {
-    quote_format(blob, list);
+  void run(const Evidence& evidence, Checklist& list) {
+    quote_format(evidence.quote, list);
     pck_chain(list);
     revocation(list);
     signed_documents(list);
     platform(list);
     signatures(list);
     tcb(list);
+    beside_the_quote(evidence, list);
   }
 
   std::string rollback_key() const {
-    return (anchor_.development ? "development/" : "intel/") + out_.fmspc;
+    // Every simulator has the same FMSPC, and nothing to do with the next.
+    std::string root = to_hex(anchor_.certificate_sha256.bytes).substr(0, 16);
+    return (anchor_.development ? "development-" + root + "/" : "intel/") + out_.fmspc;
   }
 
  private:
@@ -288,6 +294,43 @@ class Procedure {
     out_.advisories.assign(all.begin(), all.end());
   }
 
+  void beside_the_quote(const Evidence& evidence, Checklist& list) {
+    const TdReport& td = out_.quote->td;
+    if (evidence.runtime_data.empty()) {
+      list.skip("evidence.runtime_data", "none came with the quote");
+    } else {
+      list.evaluate("evidence.runtime_data", [&]() -> std::string {
+        if (crypto::sha512(evidence.runtime_data) != td.report_data) {
+          refuse("the report data is not the SHA-512 of the runtime data",
+                 "the runtime data was altered, or belongs to another quote");
+        }
+        return "its SHA-512 is the report data";
+      });
+    }
+    if (evidence.event_log_format == EventLogFormat::kNone) {
+      list.skip("evidence.event_log", "none came with the quote");
+      list.skip("evidence.application", "no event log");
+      return;
+    }
+    std::vector<LogEvent> events;
+    bool replayed = list.evaluate("evidence.event_log", [&] {
+      events = parse_event_log(evidence.event_log_format, evidence.event_log);
+      check_replay(events, td);
+      return std::to_string(events.size()) + " entries replay to RTMR0 to RTMR3";
+    });
+    if (!replayed) return;
+    if (!names_application(events)) {
+      list.skip("evidence.application", "the event log names none");
+      return;
+    }
+    list.evaluate("evidence.application", [&] {
+      out_.app_hash = application_hash(events);
+      out_.code_hash = code_hash(platform_hash(td), *out_.app_hash);
+      return "application " + to_hex0x(out_.app_hash->bytes) + ", code " +
+             to_hex0x(out_.code_hash->bytes);
+    });
+  }
+
   // Notes one more date after which this verdict no longer holds.
   int64_t expires(int64_t time) {
     if (out_.collateral_expires == 0 || time < out_.collateral_expires) {
@@ -335,6 +378,14 @@ void Verification::require() const {
 
 Verification verify(ByteView quote, const Collateral& collateral, const TrustAnchor& anchor,
                     int64_t unix_time, const Policy& policy, RollbackGuard* guard) {
+  Evidence evidence;
+  evidence.quote.assign(quote.begin(), quote.end());
+  return verify(evidence, collateral, anchor, unix_time, policy, guard);
+}
+
+Verification verify(const Evidence& evidence, const Collateral& collateral,
+                    const TrustAnchor& anchor, int64_t unix_time, const Policy& policy,
+                    RollbackGuard* guard) {
   Verification out;
   out.simulated = anchor.development;
   Checklist list{"quote.format",
@@ -365,6 +416,9 @@ Verification verify(ByteView quote, const Collateral& collateral, const TrustAnc
                  "quote.signature",
                  "tcb.level",
                  "tcb.status",
+                 "evidence.runtime_data",
+                 "evidence.event_log",
+                 "evidence.application",
                  "td.debug",
                  "td.attributes",
                  "td.xfam",
@@ -377,7 +431,7 @@ Verification verify(ByteView quote, const Collateral& collateral, const TrustAnc
                  "policy.report_data"};
   Procedure procedure(collateral, anchor, unix_time, policy, guard, out);
   try {
-    procedure.run(quote, list);
+    procedure.run(evidence, list);
     judge(policy, out, list);
     out.accepted = std::none_of(list.checks().begin(), list.checks().end(),
                                 [](const Check& c) { return c.state == Check::failed; });
@@ -410,6 +464,8 @@ Json to_json(const Verification& v) {
               {"tcbEvaluationNumber", v.tcb_evaluation_number},
               {"collateralExpires", v.collateral_expires},
               {"checks", checks}};
+  if (v.app_hash) out["appHash"] = to_hex0x(v.app_hash->bytes);
+  if (v.code_hash) out["codeHash"] = to_hex0x(v.code_hash->bytes);
   if (v.quote) out["quote"] = to_json(*v.quote);
   return out;
 }

@@ -11,6 +11,7 @@
 #include "base/json.hpp"
 #include "tee/collateral.hpp"
 #include "tee/policy.hpp"
+#include "tee/provider.hpp"
 #include "tee/quote.hpp"
 #include "tee/trust.hpp"
 
@@ -38,6 +39,10 @@ struct Verification {
   std::string ppid;
   std::string platform_instance_id;
   std::string pck_serial;
+  // What the replayed event log says runs there (app_hash() or dstack's compose hash), and the code
+  // hash that follows. Absent: no log, or no application in it; the code is then the workload id.
+  std::optional<H256> app_hash;
+  std::optional<H256> code_hash;
   uint32_t tcb_evaluation_number = 0;
   int64_t collateral_expires = 0;  // unix time at which the first piece of collateral expires
 
@@ -65,5 +70,11 @@ std::unique_ptr<RollbackGuard> file_rollback_guard(std::filesystem::path file);
 // verifier's clock. The guard, if any, is asked, and told only about accepted quotes.
 Verification verify(ByteView quote, const Collateral& collateral, const TrustAnchor& anchor,
                     int64_t unix_time, const Policy& policy, RollbackGuard* guard = nullptr);
+
+// The same with what came beside the quote: runtime data must hash to the report data, an event log
+// must replay to the registers and name one application.
+Verification verify(const Evidence& evidence, const Collateral& collateral,
+                    const TrustAnchor& anchor, int64_t unix_time, const Policy& policy,
+                    RollbackGuard* guard = nullptr);
 
 }  // namespace ffe::tee

@@ -61,7 +61,8 @@ void check_key_usage(const Certificate& certificate, bool is_ca, const std::stri
 
 void check_constraints(const Certificate& certificate, Role role, const std::string& name) {
   bool is_ca = role != Role::kLeaf;
-  if ((X509_check_ca(certificate.handle()) == 1) != is_ca) {
+  bool stated = X509_get_ext_by_NID(certificate.handle(), NID_basic_constraints, -1) >= 0;
+  if (!stated || (X509_check_ca(certificate.handle()) == 1) != is_ca) {
     refuse(name + ": basic constraints do not fit its place in the chain",
            "the chain is not genuine");
   }

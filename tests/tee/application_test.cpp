@@ -5,51 +5,12 @@
 #include <gtest/gtest.h>
 
 #include "base/hex.hpp"
-#include "crypto/hash.hpp"
 #include "crypto/keccak.hpp"
+#include "tee/agent_log.hpp"
 #include "tee/samples.hpp"
 
 namespace ffe::tee {
 namespace {
-
-void put_le(Bytes& out, uint64_t value, int size) {
-  for (int i = 0; i < size; ++i, value >>= 8) out.push_back(static_cast<uint8_t>(value));
-}
-
-// A log in the attestation agent's form: its synthetic header, entries, end mark.
-class AgentLog {
- public:
-  AgentLog() {
-    put_le(bytes_, 0, 4);
-    put_le(bytes_, 3, 4);  // EV_NO_ACTION
-    bytes_.resize(bytes_.size() + 20);
-    put_le(bytes_, 5, 4);
-    append(bytes_, as_bytes("Spec"));
-    bytes_.push_back(0);
-  }
-  void add(const std::string& operation, const Json& content) {
-    std::string text = "tapp.0g.com " + operation + " " + content.dump();
-    Bytes data;
-    put_le(data, kAaelTag, 4);
-    put_le(data, text.size(), 4);
-    append(data, as_bytes(text));
-    Measurement digest = crypto::sha384(data);
-    put_le(bytes_, 4, 4);  // RTMR3
-    put_le(bytes_, 6, 4);  // EV_EVENT_TAG
-    put_le(bytes_, 1, 4);
-    put_le(bytes_, 0x0C, 2);
-    append(bytes_, digest.bytes);
-    put_le(bytes_, data.size(), 4);
-    append(bytes_, data);
-    rtmr3_ = crypto::sha384(concat({rtmr3_.bytes, digest.bytes}));
-  }
-  Bytes finished() const { return concat({bytes_, Bytes(8, 0xff)}); }
-  const Measurement& rtmr3() const { return rtmr3_; }
-
- private:
-  Bytes bytes_;
-  Measurement rtmr3_;
-};
 
 Json start(const std::string& app, const Json& result = "success") {
   return {{"app_id", app},
@@ -161,6 +122,20 @@ TEST(Application, DstackComposeHash) {
   events.insert(events.begin(), again);
   EXPECT_THROW(dstack_compose_hash(events), Error);
   EXPECT_THROW(dstack_compose_hash({}), Error);
+}
+
+TEST(Application, HashIsOfWhateverTheLogNames) {
+  AgentLog tapp;
+  EXPECT_FALSE(names_application(parsed(tapp)));
+  tapp.add("start_app", start("ffe"));
+  ASSERT_TRUE(names_application(parsed(tapp)));
+  EXPECT_EQ(application_hash(parsed(tapp)), app_hash(tapp_application(parsed(tapp), "ffe")));
+  tapp.add("start_app", start("other"));
+  EXPECT_THROW(application_hash(parsed(tapp)), Error);
+  AgentLog claimed;  // a Tapp machine on which nothing was started
+  claimed.add("claim_config", {{"owner", "0x00"}});
+  ASSERT_TRUE(names_application(parsed(claimed)));
+  EXPECT_THROW(application_hash(parsed(claimed)), Error);
 }
 
 }  // namespace

@@ -86,6 +86,31 @@ TEST(Configfs, FetchesTheRecordedQuote) {
   EXPECT_EQ(evidence.provider, "configfs-tsm");
   EXPECT_FALSE(evidence.simulated);
   EXPECT_EQ(received, Bytes(wanted.begin(), wanted.end()));
+  EXPECT_EQ(evidence.event_log_format, EventLogFormat::kNone);
+}
+
+TEST(Configfs, TheFirmwaresLogComesAlongWhereItReplays) {
+  FFE_NEED_SAMPLES();
+  Bytes quote = sample("go-tdx-guest/ccel/cos-113-tdx-quote.dat");
+  FixedBytes<64> wanted = parse_quote(quote).td.report_data;
+  for (const char* log : {"ccel_data.dat", "ccel_table.dat"}) {
+    FakeKernel kernel;
+    kernel.serve([&](FakeKernel& k) {
+      k.give("provider", "tdx_guest\n");
+      k.give("generation", "5\n");
+      k.take("inblob");
+      k.give("generation", "6\n");
+      k.give("outblob", quote);
+      k.give("generation", "6\n");
+    });
+    ConfigfsOptions options = kernel.options();
+    options.event_log = samples_dir() / "go-tdx-guest/ccel" / log;
+    Evidence evidence = configfs_provider(options)->quote(wanted);
+    // The second file is the ACPI table, not the log: nothing in it replays.
+    bool replays = std::string(log) == "ccel_data.dat";
+    EXPECT_EQ(evidence.event_log_format, replays ? EventLogFormat::kCcel : EventLogFormat::kNone);
+    EXPECT_EQ(evidence.event_log.empty(), !replays);
+  }
 }
 
 TEST(Configfs, TriesAgainWhenAnotherProcessCameBetween) {

@@ -101,5 +101,24 @@ TEST(Dstack, WrongAnswersAreErrors) {
   EXPECT_THROW(dstack_provider({.endpoint = empty.path() / "absent.sock"})->quote({}), Error);
 }
 
+TEST(Dstack, SealsUnderTheKeyServicesKey) {
+  auto answer = [](char c) {
+    return R"({"key":")" + std::string(64, c) + R"(","signature_chain":[]})";
+  };
+  FakeAgent agent("200 OK", answer('a'));
+  auto sealer = dstack_sealer({.endpoint = agent.path()});
+  std::string text = "journal";
+  Bytes sealed = sealer->seal(as_bytes(text));
+  EXPECT_TRUE(agent.request.starts_with("POST /GetKey HTTP/1.1\r\n")) << agent.request;
+  EXPECT_NE(agent.request.find(R"("path":"ffe/journal")"), std::string::npos) << agent.request;
+
+  FakeAgent again("200 OK", answer('a')), other("200 OK", answer('b')), bad("200 OK", answer('g'));
+  FakeAgent shorter("200 OK", R"({"key":"aa"})");
+  EXPECT_EQ(as_text(dstack_sealer({.endpoint = again.path()})->open(sealed).view()), text);
+  EXPECT_THROW(dstack_sealer({.endpoint = other.path()})->open(sealed), Error);
+  EXPECT_THROW(dstack_sealer({.endpoint = bad.path()}), Error);
+  EXPECT_THROW(dstack_sealer({.endpoint = shorter.path()}), Error);
+}
+
 }  // namespace
 }  // namespace ffe::tee
