@@ -6,7 +6,7 @@
 #include "base/json.hpp"
 #include "gate/gate.hpp"
 #include "session/recipe.hpp"
-#include "tee/collateral.hpp"
+#include "tee/evidence.hpp"
 
 namespace ffe::aggregator {
 namespace {
@@ -60,7 +60,8 @@ net::HttpServer::Options server_options(const Config& config) {
 Api::Api(ApiContext context) : context_(context), server_(server_options(context.config)) {
   server_.handle("GET", "/healthz", [](const auto&) { return json_response({{"ok", true}}); });
   server_.handle("GET", "/readyz", [this](const auto&) {
-    bool ready = context_.registration.valid_until > static_cast<uint64_t>(std::time(nullptr));
+    bool ready =
+        context_.registrar.current()->valid_until > static_cast<uint64_t>(std::time(nullptr));
     return json_response({{"ready", ready}}, ready ? 200 : 503);
   });
   server_.handle("GET", "/metrics", [this](const auto&) { return metrics(); });
@@ -81,13 +82,14 @@ Api::~Api() {
 }
 
 net::ServerResponse Api::evidence() const {
-  const Registration& r = context_.registration;
+  std::shared_ptr<const Registration> registration = context_.registrar.current();
+  const Registration& r = *registration;
   Json paths = Json::array();
   for (lm::NumericPath path : lm::supported_numeric_paths())
     paths.push_back(lm::numeric_name(path));
   Json out = {{"version", FFE_VERSION},
               {"provider", context_.provider.name()},
-              {"simulated", r.simulated},
+              {"simulated", r.evidence.simulated},
               {"chainId", context_.enclave.domain().chain_id},
               {"coordinator", to_hex0x(context_.config.coordinator.bytes)},
               {"registry", to_hex0x(context_.config.registry.bytes)},
@@ -95,12 +97,12 @@ net::ServerResponse Api::evidence() const {
               {"signer", to_hex0x(context_.enclave.signer().bytes)},
               {"codeHash", to_hex0x(r.code_hash.bytes)},
               {"payee", to_hex0x(context_.config.payee.bytes)},
-              {"quote", to_hex0x(r.quote)},
               {"ext", to_hex0x(r.ext)},
               {"validUntil", r.valid_until},
               {"manifest", context_.model.manifest_text()},
               {"numericPaths", paths}};
-  out["collateral"] = tee::to_json(context_.provider.collateral());
+  out.update(tee::to_json(r.evidence));
+  out["collateral"] = tee::to_json(context_.collateral.get(tee::parse_quote(r.evidence.quote)));
   return json_response(out);
 }
 
@@ -123,10 +125,11 @@ void Api::check_terms(const session::SessionTerms& terms, const std::string& rec
   };
   session::check_bounds(terms);
   gate::bundle(terms.gate.statistic);
-  if (terms.enclave_id != context_.registration.enclave_id) {
+  std::shared_ptr<const Registration> registration = context_.registrar.current();
+  if (terms.enclave_id != registration->enclave_id) {
     refuse("enclaveId", "is not this enclave");
   }
-  if (terms.code_hash != context_.registration.code_hash) {
+  if (terms.code_hash != registration->code_hash) {
     refuse("codeHash", "is not this enclave's code");
   }
   if (terms.base_model != session::text_hash(context_.model.manifest_text())) {
@@ -185,7 +188,7 @@ net::ServerResponse Api::metrics() const {
   out.body +=
       "# TYPE ffe_registration_valid_until_seconds gauge\n"
       "ffe_registration_valid_until_seconds " +
-      std::to_string(context_.registration.valid_until) + "\n";
+      std::to_string(context_.registrar.current()->valid_until) + "\n";
   return out;
 }
 

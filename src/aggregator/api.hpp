@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "aggregator/collateral_feed.hpp"
 #include "aggregator/config.hpp"
 #include "aggregator/enclave.hpp"
 #include "aggregator/model.hpp"
@@ -17,10 +18,11 @@ struct ApiContext {
   const Config& config;
   Enclave& enclave;
   tee::EvidenceProvider& provider;
+  CollateralFeed& collateral;
   const BaseModel& model;
   const Journal& journal;
   const StatusBoard& status;
-  const Registration& registration;
+  const Registrar& registrar;
 };
 
 class Api {

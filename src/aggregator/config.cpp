@@ -5,6 +5,7 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "tee/platform.hpp"
 
 namespace ffe::aggregator {
 namespace {
@@ -46,6 +47,7 @@ class Reader {
     return find<std::string>(key).value_or(std::move(fallback));
   }
   fs::path path(std::string_view key) { return (folder_ / text(key)).lexically_normal(); }
+  fs::path path_or(std::string_view key) { return find<std::string>(key) ? path(key) : fs::path(); }
 
   Address address(std::string_view key) {
     try {
@@ -121,9 +123,15 @@ Config read_config(const fs::path& file) {
   c.provider = in.text("enclave.provider");
   if (c.provider == "simulator") {
     c.simulator_dir = in.path("enclave.simulator_dir");
-  } else if (c.provider != "configfs-tsm") {
-    in.fail("enclave.provider", "must be \"simulator\" or \"configfs-tsm\"");
+  } else if (!tee::known_provider(c.provider)) {
+    in.fail("enclave.provider",
+            "must be \"auto\", \"configfs-tsm\", \"dstack\", \"tapp\" or \"simulator\"");
   }
+  c.endpoint = in.text_or("enclave.endpoint", "");
+  c.app_id = in.text_or("enclave.app_id", "");
+  if (c.provider == "tapp" && c.app_id.empty()) in.fail("enclave.app_id", "is missing");
+  c.pccs_url = in.text_or("enclave.pccs_url", "");
+  c.pccs_ca_file = in.path_or("enclave.pccs_ca_file");
   c.payee = in.address("operator.payee");
   c.keystore_file = in.path("operator.keystore");
   c.password_file = in.path("operator.password_file");

@@ -33,8 +33,12 @@ struct Config {
   int threads = 0;  // 0: all cores
 
   // [enclave]
-  std::string provider;                 // simulator, configfs-tsm
-  std::filesystem::path simulator_dir;  // of provider = "simulator"
+  std::string provider;                 // auto, configfs-tsm, dstack, tapp, simulator
+  std::string endpoint;                 // of dstack or tapp; empty: their usual sockets
+  std::string app_id;                   // of tapp
+  std::filesystem::path simulator_dir;  // of simulator
+  std::string pccs_url;                 // empty: Intel's service
+  std::filesystem::path pccs_ca_file;   // PEM of the PCCS's authority; empty: the system's
 
   // [operator]: pays gas, is paid the fee
   Address payee;

@@ -25,13 +25,15 @@ SessionSecrets split(const SecretBytes& all) {
 
 }  // namespace
 
-Enclave::Enclave(Journal& journal, const session::Domain& domain)
+Enclave::Enclave(Journal& journal, const session::Domain& domain,
+                 std::optional<SecretBytes> platform_key)
     : journal_(journal),
       domain_(domain),
-      signer_(load_signer()),
+      signer_(load_signer(platform_key)),
       signer_address_(signer_.address()) {}
 
-crypto::PrivateKey Enclave::load_signer() {
+crypto::PrivateKey Enclave::load_signer(const std::optional<SecretBytes>& platform_key) {
+  if (platform_key) return crypto::PrivateKey::from(platform_key->view());
   if (auto saved = journal_.get_secret("enclave", "signer")) {
     return crypto::PrivateKey::from(saved->view());
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "aggregator/journal.hpp"
@@ -37,8 +38,10 @@ struct SessionSecrets {
 // Thread-safe.
 class Enclave {
  public:
-  // Loads the signer from the journal or makes one.
-  Enclave(Journal& journal, const session::Domain& domain);
+  // Loads the signer from the journal or makes one; where the platform's evidence names a key of
+  // its own, that one is the signer.
+  Enclave(Journal& journal, const session::Domain& domain,
+          std::optional<SecretBytes> platform_key = std::nullopt);
 
   const Address& signer() const { return signer_address_; }
   const session::Domain& domain() const { return domain_; }
@@ -61,7 +64,7 @@ class Enclave {
                                   const session::Certificate& certificate) const;
 
  private:
-  crypto::PrivateKey load_signer();
+  crypto::PrivateKey load_signer(const std::optional<SecretBytes>& platform_key);
 
   Journal& journal_;
   session::Domain domain_;

@@ -1,7 +1,5 @@
 #include "aggregator/registration.hpp"
 
-#include <ctime>
-
 #include "aggregator/onchain_collateral.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
@@ -10,21 +8,30 @@
 
 namespace ffe::aggregator {
 
-Registrar::Registrar(Enclave& enclave, tee::EvidenceProvider& provider, session::Registry& registry,
-                     evm::Sender& sender, const Address& payee)
-    : enclave_(enclave), provider_(provider), registry_(registry), sender_(sender), payee_(payee) {}
+Registrar::Registrar(Enclave& enclave, tee::EvidenceProvider& provider, CollateralFeed& collateral,
+                     session::Registry& registry, evm::Sender& sender, const Address& payee)
+    : enclave_(enclave),
+      provider_(provider),
+      collateral_(collateral),
+      registry_(registry),
+      sender_(sender),
+      payee_(payee) {}
 
 // A fresh quote that binds signer, chain, registry and a recent block.
-Registration Registrar::attest() {
-  evm::Block block = sender_.rpc().latest_block();
+Registration Registrar::attest(const evm::Block& block) {
   Registration out;
   out.ext = tee::enclave_ext(enclave_.domain().chain_id, registry_.address(), enclave_.signer(),
                              H256{}, block.number, block.hash);
   out.block_number = block.number;
-  tee::Evidence evidence = provider_.quote(tee::report_data(enclave_.signer(), out.ext));
-  out.quote = std::move(evidence.quote);
-  out.simulated = evidence.simulated;
-  out.code_hash = tee::workload_id(tee::parse_quote(out.quote));
+  out.evidence = provider_.quote(tee::report_data(enclave_.signer(), out.ext));
+  if (!out.evidence.runtime_data.empty()) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        "the registry takes quotes with report data of our own; this Tapp service hashes a "
+        "text instead",
+        "mount /sys/kernel/config/tsm/report into the container: quotes then come from there");
+  }
+  out.code_hash = tee::workload_id(tee::parse_quote(out.evidence.quote));
   out.enclave_id = tee::enclave_id(enclave_.signer(), out.code_hash);
   return out;
 }
@@ -34,9 +41,10 @@ Registration Registrar::attest() {
 bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& record) {
   if (record.status == session::EnclaveStatus::kUnknown || record.payee != payee_) return false;
   constexpr size_t kLengthSignatureKey = 4 + 64 + 64;
-  size_t size = tee::parse_quote(fresh.quote).signed_region.size() + kLengthSignatureKey;
+  size_t size = tee::parse_quote(fresh.evidence.quote).signed_region.size() + kLengthSignatureKey;
   try {
-    registry_.renew(sender_, ByteView(fresh.quote).first(size), H256{}, fresh.block_number);
+    registry_.renew(sender_, ByteView(fresh.evidence.quote).first(size), H256{},
+                    fresh.block_number);
     return true;
   } catch (const evm::RevertError& e) {
     log::info("cannot renew, registering again: {}", e.what());
@@ -44,11 +52,17 @@ bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& r
   }
 }
 
-Registration Registrar::ensure(uint64_t margin_seconds) {
-  if (current_.valid_until > static_cast<uint64_t>(std::time(nullptr)) + margin_seconds) {
-    return current_;
+std::shared_ptr<const Registration> Registrar::current() const {
+  std::lock_guard lock(mutex_);
+  return current_;
+}
+
+std::shared_ptr<const Registration> Registrar::ensure(uint64_t margin_seconds) {
+  evm::Block block = sender_.rpc().latest_block();
+  if (auto known = current(); known && known->valid_until > block.timestamp + margin_seconds) {
+    return known;
   }
-  Registration fresh = attest();
+  Registration fresh = attest(block);
   session::EnclaveRecord record = registry_.enclave(fresh.enclave_id);
   if (record.status == session::EnclaveStatus::kRetired ||
       record.status == session::EnclaveStatus::kRevoked) {
@@ -58,17 +72,25 @@ Registration Registrar::ensure(uint64_t margin_seconds) {
                 "start with a new data folder: a new signer is a new enclave");
   }
   log::info("registering enclave {}", to_hex0x(fresh.enclave_id.bytes));
+  tee::Quote quote = tee::parse_quote(fresh.evidence.quote);
   OnchainCollateral(sender_.rpc(), registry_.dcap_verifier())
-      .ensure(sender_, tee::parse_quote(fresh.quote), provider_.collateral());
+      .ensure(sender_, quote, collateral_.get(quote));
   // The collateral may have taken more blocks than a nonce lives, or the chain may be young.
-  fresh = attest();
-  if (!renew(fresh, record)) {
+  fresh = attest(sender_.rpc().latest_block());
+  bool renewed = renew(fresh, record);
+  if (!renewed) {
     crypto::Signature signature =
-        enclave_.key().sign(tee::register_digest(fresh.ext, payee_, fresh.quote));
-    registry_.register_enclave(sender_, fresh.quote, fresh.ext, payee_, signature);
+        enclave_.key().sign(tee::register_digest(fresh.ext, payee_, fresh.evidence.quote));
+    registry_.register_enclave(sender_, fresh.evidence.quote, fresh.ext, payee_, signature);
+  }
+  // Clients verify the quote that registered, so what came with it stays beside it.
+  if (auto known = current(); renewed && known && known->enclave_id == fresh.enclave_id) {
+    fresh.evidence = known->evidence;
+    fresh.ext = known->ext;
   }
   fresh.valid_until = registry_.enclave(fresh.enclave_id).valid_until;
-  current_ = fresh;
+  std::lock_guard lock(mutex_);
+  current_ = std::make_shared<const Registration>(std::move(fresh));
   return current_;
 }
 

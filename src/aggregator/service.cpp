@@ -14,7 +14,7 @@
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
 #include "evm/keystore.hpp"
-#include "tee/simulated.hpp"
+#include "tee/platform.hpp"
 
 namespace ffe::aggregator {
 namespace {
@@ -23,22 +23,12 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kRenewBefore = 86400;  // seconds
 
-// The platform that this process runs on; a simulator only where the operator asked for one.
-struct Platform {
-  std::unique_ptr<tee::EvidenceProvider> provider;
-  const tee::PlatformSealer* sealer = nullptr;
-};
-
-Platform open_platform(const Config& config) {
-  Platform out;
-  if (config.provider == "simulator") {
-    auto simulator = std::make_unique<tee::SimulatedPlatform>(
-        tee::SimulatedPlatform::open_or_create(config.simulator_dir));
-    out.sealer = simulator.get();
-    out.provider = std::move(simulator);
-  } else {
-    out.provider = tee::configfs_provider();
-  }
+tee::PlatformOptions platform_options(const Config& config) {
+  tee::PlatformOptions out;
+  out.provider = config.provider;
+  out.endpoint = config.endpoint;
+  out.app_id = config.app_id;
+  out.simulator_dir = config.simulator_dir;
   return out;
 }
 
@@ -64,8 +54,8 @@ struct Service::Impl {
   explicit Impl(const Config& config)
       : config(config),
         data_dir(make_private_dir(config.data_dir)),
-        platform(open_platform(config)),
-        journal(data_dir / "journal.sqlite", platform.sealer),
+        platform(tee::open_platform(platform_options(config))),
+        journal(data_dir / "journal.sqlite", platform.sealer.get()),
         rpc(config.rpc_url, session::rpc_options()),
         sender(rpc, evm::load_key_file(config.keystore_file,
                                        evm::read_password_file(config.password_file))),
@@ -73,16 +63,17 @@ struct Service::Impl {
         registry(rpc, config.registry),
         storage(storage_options(config)),
         model(config.model_path, config.model_name, config.threads),
-        enclave(journal, {rpc.chain_id(), config.coordinator}),
-        registrar(enclave, *platform.provider, registry, sender, config.payee) {
+        enclave(journal, {rpc.chain_id(), config.coordinator}, platform.provider->signing_key()),
+        collateral(*platform.provider, config),
+        registrar(enclave, *platform.provider, collateral, registry, sender, config.payee) {
     if (coordinator.registry() != config.registry) {
       throw Error(ErrorCode::kUsage, "chain.registry is not the coordinator's registry",
                   "the coordinator uses " + to_hex0x(coordinator.registry().bytes));
     }
-    registration = registrar.ensure(kRenewBefore);
+    registrar.ensure(kRenewBefore);
     back_enclave();
-    api = std::make_unique<Api>(
-        ApiContext{config, enclave, *platform.provider, model, journal, status, registration});
+    api = std::make_unique<Api>(ApiContext{config, enclave, *platform.provider, collateral, model,
+                                           journal, status, registrar});
     write_file_atomic(data_dir / "port", as_bytes(std::to_string(api->port()) + "\n"));
   }
 
@@ -93,7 +84,7 @@ struct Service::Impl {
 
   Config config;
   fs::path data_dir;
-  Platform platform;
+  tee::Platform platform;
   Journal journal;
   evm::RpcClient rpc;
   evm::Sender sender;
@@ -103,8 +94,8 @@ struct Service::Impl {
   BaseModel model;
   Enclave enclave;
   StatusBoard status;
+  CollateralFeed collateral;
   Registrar registrar;
-  Registration registration;
   std::unique_ptr<Api> api;
   std::set<std::string> over;  // sessions that reached their end
   struct Retry {
@@ -116,7 +107,7 @@ struct Service::Impl {
 
 // The contract locks a payee's bond only for enclaves that the payee itself backs.
 void Service::Impl::back_enclave() {
-  const H256& id = registration.enclave_id;
+  const H256 id = registrar.current()->enclave_id;
   if (coordinator.backs(config.payee, id)) return;
   if (sender.address() == config.payee) {
     coordinator.back_enclave(sender, id, true);
@@ -136,7 +127,7 @@ int Service::port() const {
 
 void Service::run() {
   log::info("serving on port {} as enclave {}", port(),
-            to_hex0x(impl_->registration.enclave_id.bytes));
+            to_hex0x(impl_->registrar.current()->enclave_id.bytes));
   while (!interrupted()) {
     try {
       impl_->tick();
@@ -152,8 +143,8 @@ void Service::run() {
 // Sessions are taken in the order in which they were opened, one at a time: each gets the whole
 // machine, and none waits longer than those before it need.
 void Service::Impl::tick() {
-  registration = registrar.ensure(kRenewBefore);
-  for (const evm::U256& id : coordinator.sessions_of_enclave(registration.enclave_id)) {
+  H256 enclave_id = registrar.ensure(kRenewBefore)->enclave_id;
+  for (const evm::U256& id : coordinator.sessions_of_enclave(enclave_id)) {
     if (!over.contains(id.to_string())) visit(id);
   }
 }

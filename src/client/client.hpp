@@ -129,8 +129,10 @@ class Client {
   storage::Client& storage() { return storage_; }
   evm::Sender& sender() { return sender_; }
 
-  // Fetches the registered quote from the chain and collateral from the enclave's service (or a
-  // file of it), verifies everything off chain. `terms`: compared too, if given.
+  // Takes the registered quote from the chain, collateral and event log from the enclave's service
+  // (where none answers, collateral from Intel's), verifies everything off chain. `terms`: compared
+  // too, if given. Remembers the newest collateral in data_dir()/attestation.json and refuses
+  // older.
   EnclaveVerification verify_enclave(const H256& enclave_id,
                                      const session::SessionTerms* terms = nullptr);
 
@@ -157,7 +159,13 @@ class Client {
 
  private:
   void require_funds(const evm::Currency& currency, const evm::U256& amount);
-  tee::Collateral fetch_collateral(const H256& enclave_id);
+  struct OperatorsPart {
+    tee::Evidence evidence;
+    tee::Collateral collateral;
+  };
+  // Collateral and event log from the enclave's service; collateral from Intel if none answers.
+  OperatorsPart ask_operator(const H256& enclave_id, const Bytes& registered,
+                             const tee::Quote& quote);
   Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr);
 
   Network network_;

@@ -1,9 +1,13 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/file.hpp"
 #include "base/hex.hpp"
 #include "client/client.hpp"
+#include "client/release.hpp"
 #include "tee/binding.hpp"
+#include "tee/collateral_source.hpp"
+#include "tee/evidence.hpp"
 
 namespace ffe::client {
 namespace {
@@ -34,6 +38,23 @@ class Chain {
 
 std::string short_hex(const H256& h) {
   return to_hex0x(h.bytes);
+}
+
+tee::Evidence bare(const Bytes& quote) {
+  tee::Evidence out;
+  out.quote = quote;
+  return out;
+}
+
+// Which release this code is, as a sentence; empty if none.
+std::string release_of(const Network& network, const H256& code, bool simulated) {
+  for (const Release& release : published_releases()) {
+    if (release.code_hash == code && (release.platform == "simulator") == simulated) {
+      return "the code is release " + release.version + ", commit " + release.commit;
+    }
+  }
+  if (std::ranges::count(network.releases, code) == 0) return {};
+  return "the code is a release that the network file names";
 }
 
 }  // namespace
@@ -68,12 +89,15 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   tee::TrustAnchor anchor = network_.development_root
                                 ? tee::development_root(*network_.development_root)
                                 : tee::intel_root();
-  out.quote =
-      tee::verify(registration->quote, fetch_collateral(id), anchor, std::time(nullptr), policy);
+  // The quote is the one on chain; its operator adds what the chain does not hold.
+  tee::Quote quote = tee::parse_quote(registration->quote);
+  OperatorsPart theirs = ask_operator(id, registration->quote, quote);
+  auto guard = tee::file_rollback_guard(data_dir() / "attestation.json");
+  out.quote = tee::verify(theirs.evidence, theirs.collateral, anchor, std::time(nullptr), policy,
+                          guard.get());
   out.simulated = out.quote.simulated;
 
   Chain chain(out.links, out.quote.accepted);
-  tee::Quote quote = tee::parse_quote(registration->quote);
   H256 code = tee::workload_id(quote);
   tee::EnclaveExt ext = tee::parse_enclave_ext(registration->ext);
   chain.link("binding",
@@ -86,16 +110,20 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   chain.link("code", code == record.code_hash && tee::enclave_id(record.signer, code) == id,
              "measured code " + short_hex(code),
              "the registry holds another code hash than the quote proves: refuse it");
-  chain.link("release", std::ranges::count(network_.releases, code) > 0,
-             std::ranges::count(network_.releases, code) > 0
-                 ? "the code is a published release"
-                 : "the code " + short_hex(code) + " is no published release",
+  // Where RTMR3 grows the event log names the code; otherwise the registers do.
+  std::string release = release_of(network_, out.quote.code_hash.value_or(code), out.simulated);
+  chain.link("release", !release.empty(),
+             release.empty() ? "the code " + short_hex(out.quote.code_hash.value_or(code)) +
+                                   " is no published release"
+                             : release,
              "update this client, or ask the operator which release runs there");
   chain.link("registry",
              record.status == session::EnclaveStatus::kActive &&
                  record.development == network_.development_root.has_value(),
              "the registration is " + std::string(session::name(record.status)),
-             "wait until the operator renews it, or use another enclave");
+             record.status == session::EnclaveStatus::kExpired
+                 ? "wait until the operator renews it, or use another enclave"
+                 : "use another enclave");
   if (terms != nullptr) {
     chain.link("terms", terms->enclave_id == id && terms->code_hash == code,
                "the session's terms name this enclave and this code",
@@ -104,16 +132,25 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   return out;
 }
 
-tee::Collateral Client::fetch_collateral(const H256& enclave_id) {
+Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const Bytes& registered,
+                                           const tee::Quote& quote) {
   std::string why = "no enclave service is configured";
   for (const std::string& url : network_.enclave_urls) {
     try {
-      Json evidence = ask_enclave(url, "/v1/enclave");
-      if (h256_from_hex(json_string(evidence, "enclaveId", url)) != enclave_id) continue;
-      return tee::collateral_from_json(json_member(evidence, "collateral", url));
+      Json answer = ask_enclave(url, "/v1/enclave");
+      if (h256_from_hex(json_string(answer, "enclaveId", url)) != enclave_id) continue;
+      OperatorsPart out{tee::evidence_from_json(answer),
+                        tee::collateral_from_json(json_member(answer, "collateral", url))};
+      // A log belongs to one quote. That of another is left out, and the quote stands alone.
+      if (out.evidence.quote != registered) out.evidence = bare(registered);
+      return out;
     } catch (const Error& e) {
       why = e.what();
     }
+  }
+  if (!network_.development_root) {
+    tee::CollateralSource intel({.cache_dir = cache_dir() / "collateral"});
+    return {bare(registered), intel.get(quote, std::time(nullptr))};
   }
   throw Error(ErrorCode::kNetwork, "no collateral for the enclave's quote: " + why,
               "check enclaveUrls in the network file");

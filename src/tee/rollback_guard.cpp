@@ -21,6 +21,7 @@ class FileGuard final : public RollbackGuard {
     if (number(all, platform) >= evaluation_number) return;
     all[platform] = evaluation_number;
     std::string text = all.dump(2) + "\n";
+    if (file_.has_parent_path()) std::filesystem::create_directories(file_.parent_path());
     write_file_atomic(file_, as_bytes(text), 0600);
   }
 

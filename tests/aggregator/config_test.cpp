@@ -150,7 +150,10 @@ TEST_F(ConfigTest, ABadAddressIsNamed) {
 
 TEST_F(ConfigTest, ABadProviderIsNamedWithTheGoodOnes) {
   EXPECT_EQ(refusal(with("provider = \"simulator\"", "provider = \"trust-me\"")),
-            ": enclave.provider must be \"simulator\" or \"configfs-tsm\"");
+            ": enclave.provider must be \"auto\", \"configfs-tsm\", \"dstack\", \"tapp\" or "
+            "\"simulator\"");
+  EXPECT_EQ(refusal(with("provider = \"simulator\"", "provider = \"tapp\"")),
+            ": enclave.app_id is missing");
 }
 
 TEST_F(ConfigTest, TextThatIsNotTomlIsShownWithItsLine) {

@@ -123,5 +123,121 @@ TEST_F(AttestTest, ACollateralThatIsNoneIsNamed) {
   EXPECT_EQ(run.out, "");
 }
 
+// Every row of the samples' README, through the command. One mutation of the verdict's time or root
+// for those that it lists with two.
+TEST_F(AttestTest, EverySampleGivesTheVerdictOfItsReadme) {
+  struct Row {
+    const char *quote, *collateral, *time, *root, *failed, *status;
+    std::vector<std::string> advisories;
+  };
+  const char* intel = "dcap-qvl/tdx_quote_collateral.json";
+  const char* outdated = "dcap-qvl/tdx_quote_outdated_collateral.json";
+  const char* simulated = "simulated/collateral.json";
+  const char* dev = "simulated/root_ca.der";
+  const std::vector<Row> rows = {
+      {"dcap-qvl/tdx_quote", intel, kIntelTime, "", "", "UpToDate", {}},
+      {"dcap-qvl/tdx_quote", intel, kTooLate, "", "crl.pck", "", {}},
+      {"dcap-qvl/tdx_quote_outdated", outdated, "1772323200", "", "tcb.level", "", {}},
+      {"simulated/quote_v4.bin", simulated, kSimulatedTime, dev, "", "UpToDate", {}},
+      {"simulated/quote_v5_td10.bin", simulated, kSimulatedTime, dev, "", "UpToDate", {}},
+      {"simulated/quote_v5_td15.bin", simulated, kSimulatedTime, dev, "", "UpToDate", {}},
+      {"simulated/quote_v4_debug.bin", simulated, kSimulatedTime, dev, "td.debug", "UpToDate", {}},
+      {"simulated/quote_v4_module_outofdate.bin",
+       simulated,
+       kSimulatedTime,
+       dev,
+       "policy.tcb_status",
+       "OutOfDate",
+       {"DEV-SA-00001"}},
+      {"simulated/quote_v4_sgx_tcb_unsupported.bin",
+       simulated,
+       kSimulatedTime,
+       dev,
+       "tcb.level",
+       "",
+       {}},
+      // Roots do not mix.
+      {"simulated/quote_v4.bin", simulated, kSimulatedTime, "", "pck_chain.root", "", {}},
+      {"simulated/quote_v5_td10.bin", simulated, kSimulatedTime, "", "pck_chain.root", "", {}},
+      {"simulated/quote_v5_td15.bin", simulated, kSimulatedTime, "", "pck_chain.root", "", {}},
+      {"simulated/quote_v4_debug.bin", simulated, kSimulatedTime, "", "pck_chain.root", "", {}},
+      {"dcap-qvl/tdx_quote", intel, kIntelTime, dev, "pck_chain.root", "", {}},
+      {"dcap-qvl/tdx_quote_outdated", outdated, kIntelTime, dev, "pck_chain.root", "", {}},
+      {"go-tdx-guest/tdx_prod_quote_SPR_E4.dat", intel, kIntelTime, dev, "pck_chain.root", "", {}},
+      {"go-tdx-guest/quote_v5_sample.dat", intel, kIntelTime, dev, "pck_chain.root", "", {}},
+      {"go-tdx-guest/ccel/cos-113-tdx-quote.dat", intel, kIntelTime, dev, "pck_chain.root", "", {}},
+      {"dstack/quote-report.json", intel, kIntelTime, dev, "pck_chain.root", "", {}},
+      // What is not a TDX quote at all.
+      {"dcap-qvl/sgx_quote", intel, kIntelTime, "", "quote.format", "", {}},
+  };
+  for (const Row& row : rows) {
+    std::vector<std::string> more = {"--json"};
+    if (*row.root != '\0') more.insert(more.end(), {"--root", (samples() / row.root).string()});
+    CliRun run = verify(row.quote, row.collateral, row.time, more);
+    std::string which = std::string(row.quote) + " at " + row.time + " under " + row.root;
+    Json verdict = parse_json(run.out.substr(0, run.out.find('\n')), "stdout");
+    std::string failed;
+    for (const Json& check : verdict.at("checks")) {
+      if (failed.empty() && check.at("state") == "failed") failed = check.at("name");
+    }
+    EXPECT_EQ(failed, row.failed) << which;
+    EXPECT_EQ(run.status, *row.failed == '\0' ? 0 : 3) << which;
+    EXPECT_EQ(verdict.at("accepted"), *row.failed == '\0') << which;
+    EXPECT_EQ(verdict.at("tcbStatus"), row.status) << which;
+    EXPECT_EQ(verdict.at("advisories"), row.advisories) << which;
+    EXPECT_EQ(verdict.at("simulated"), *row.root != '\0') << which;
+  }
+}
+
+TEST_F(AttestTest, WorkloadIdsAreThoseOfTheReadme) {
+  auto id = [&](const std::string& quote, const std::string& root) {
+    CliRun run = verify(quote, "dcap-qvl/tdx_quote_collateral.json", kIntelTime,
+                        {"--json", "--root", (samples() / root).string()});
+    return parse_json(run.out.substr(0, run.out.find('\n')), "stdout")
+        .at("quote")
+        .at("workloadId")
+        .get<std::string>();
+  };
+  EXPECT_EQ(id("dcap-qvl/tdx_quote", "simulated/root_ca.der"),
+            "0x43fa25aabb28edc2c45fd335b031dd0dbb0e910abe5a4f8c1ac0c96851b1539e");
+  EXPECT_EQ(id("go-tdx-guest/tdx_prod_quote_SPR_E4.dat", "simulated/root_ca.der"),
+            "0x28a30bd1419fe43dac69d061911daa7c2c121a8eacab89196b2658e5cec2fcdb");
+  EXPECT_EQ(id("simulated/quote_v4.bin", "simulated/root_ca.der"),
+            "0x7e8853d281fa1b0b2185e8e909645404be224825388e51e94d30fee7716128b7");
+}
+
+TEST_F(AttestTest, AnEventLogMustReplay) {
+  auto judged = [&](const std::string& quote, const std::string& log) {
+    CliRun run = verify(quote, "simulated/collateral.json", kSimulatedTime,
+                        {"--json", "--event-log", (samples() / log).string(), "--root",
+                         (samples() / "simulated/root_ca.der").string()});
+    return parse_json(run.out.substr(0, run.out.find('\n')), "stdout");
+  };
+  Json verdict = judged("simulated/quote_v4.bin", "go-tdx-guest/ccel/ccel_data.dat");
+  EXPECT_EQ(verdict.at("accepted"), false);
+  std::string failed;
+  for (const Json& check : verdict.at("checks")) {
+    if (check.at("state") == "failed") failed = check.at("name");
+  }
+  EXPECT_EQ(failed, "evidence.event_log");
+}
+
+TEST_F(AttestTest, WithoutCollateralItNeedsACacheOrTheNetwork) {
+  CliRun run = ffe({"attest", "verify", "--quote", (samples() / "dcap-qvl/tdx_quote").string(),
+                    "--offline", "--time", kIntelTime});
+  EXPECT_EQ(run.status, 6) << shown(run);
+  EXPECT_NE(run.err.find("no collateral of FMSPC b0c06f000000 is cached"), std::string::npos)
+      << shown(run);
+}
+
+TEST_F(AttestTest, MeasurePrintsTheCodeHashOfAnExecutable) {
+  fs::path program = write("program", "the measured program");
+  CliRun run = ffe({"attest", "measure", program.string()});
+  EXPECT_EQ(run.status, 0) << shown(run);
+  EXPECT_EQ(run.out.size(), 67u);
+  fs::path other = write("other", "the measured program.");
+  EXPECT_NE(ffe({"attest", "measure", other.string()}).out, run.out);
+}
+
 }  // namespace
 }  // namespace ffe::cli
