@@ -22,9 +22,8 @@ inline std::vector<std::filesystem::path> vector_roots() {
   const std::filesystem::path source = FFE_SOURCE_DIR;
   std::vector<std::filesystem::path> roots = {source / "tests" / "vectors" / "lm"};
   const char* shared = std::getenv("FFE_VECTORS");
-  roots.push_back(
-      (shared ? std::filesystem::path(shared) : source.parent_path() / "shared" / "vectors") /
-      "lm");
+  roots.push_back((shared ? std::filesystem::path(shared) : source / ".." / "shared" / "vectors") /
+                  "lm");
   return roots;
 }
 

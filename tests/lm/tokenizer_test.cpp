@@ -1,6 +1,6 @@
 #include "lm/tokenizer.hpp"
 
-#include <chrono>
+#include <ctime>
 #include <gtest/gtest.h>
 
 #include "lm/lm_test_util.hpp"
@@ -151,11 +151,11 @@ TEST(Bpe, HostileLongWordsStayCheap) {
     SCOPED_TRACE(family.name);
     const Tokenizer tokenizer = load(family);
     for (const std::string& text : {word, spaces, specials, marks}) {
-      const auto start = std::chrono::steady_clock::now();
+      const std::clock_t start = std::clock();  // of the processor: other work does not count
       const std::vector<int32_t> ids = tokenizer.encode(text, true);
-      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      const double took = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
       EXPECT_FALSE(ids.empty());
-      EXPECT_LT(took.count(), 8.0) << text.substr(0, 8);
+      EXPECT_LT(took, 8.0) << text.substr(0, 8);
     }
   }
 }
