@@ -125,6 +125,8 @@ describe('documentation', () => {
       entryPoints: [join(root, 'src/node/index.ts')],
       tsconfig: join(root, 'tsconfig.build.json'),
       excludeInternal: true,
+      // Links to sources need a remote, which a checkout may not have.
+      disableSources: true,
       treatWarningsAsErrors: true,
     });
     const reflection = await app.convert();
