@@ -34,5 +34,7 @@ std::filesystem::path keystore_dir();
 
 // A transaction as the result of a command.
 void print_tx(Terminal& terminal, const evm::Receipt& receipt);
+// A session's status as the result of a command.
+void print_status(Terminal& terminal, const client::Status& status);
 
 }  // namespace ffe::cli

@@ -26,6 +26,8 @@ void add_demo(CLI::App& app, Context& context);
 void add_storage(CLI::App& app, Context& context);
 void add_keys(CLI::App& app, Context& context);
 void add_session(CLI::App& app, Context& context);
+void add_session_open(CLI::App& session, Context& context);  // new, check, open, watch
+void add_report(CLI::App& app, Context& context);
 void add_contribution(CLI::App& app, Context& context);  // check, submit, withdraw, download, claim
 void add_attest(CLI::App& app, Context& context);
 void add_bond(CLI::App& app, Context& context);

@@ -3,6 +3,7 @@
 #include "base/hex.hpp"
 #include "cli/account.hpp"
 #include "cli/command.hpp"
+#include "cli/step_view.hpp"
 
 namespace ffe::cli {
 namespace {
@@ -14,37 +15,6 @@ struct Options {
   std::string session;
   fs::path file;
   fs::path out;
-};
-
-// Shows the client's steps; a step that counts becomes a bar.
-struct StepView {
-  explicit StepView(Terminal& terminal) : terminal(terminal) {}
-
-  client::Events events() {
-    client::Events out;
-    out.step = [this](std::string_view verb, std::string_view text) {
-      if (verb == running) {
-        terminal.finish_bar(text);
-      } else {
-        terminal.finish_bar();
-        terminal.step(verb, text);
-      }
-      running.clear();
-    };
-    out.progress = [this](std::string_view verb, uint64_t done, uint64_t total) {
-      if (verb != running) {
-        terminal.finish_bar();
-        running = verb;
-        bar = terminal.bar(running, "", "B");
-      }
-      bar(done, total);
-    };
-    return out;
-  }
-
-  Terminal& terminal;
-  std::string running;
-  Progress bar;
 };
 
 void check(const Options& options, Terminal& terminal) {

@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
   add_demo(app, context);
   add_contribution(app, context);
   add_session(app, context);
+  add_report(app, context);
   add_attest(app, context);
   add_keys(app, context);
   add_storage(app, context);

@@ -90,8 +90,7 @@ std::string status_text(const client::Status& s) {
 
 void status(const Options& options, Terminal& terminal) {
   client::Client client = open_reader(options.account.network);
-  client::Status s = client.status(evm::U256::parse(options.session));
-  terminal.result(terminal.json() ? status_json(s).dump() : status_text(s));
+  print_status(terminal, client.status(evm::U256::parse(options.session)));
 }
 
 void list(const Options& options, Terminal& terminal) {
@@ -134,8 +133,13 @@ void bring(const Options& options, Terminal& terminal) {
 
 }  // namespace
 
+void print_status(Terminal& terminal, const client::Status& s) {
+  terminal.result(terminal.json() ? status_json(s).dump() : status_text(s));
+}
+
 void add_session(CLI::App& app, Context& context) {
-  auto* session = app.add_subcommand("session", "Sessions: look at them, take their exits");
+  auto* session =
+      app.add_subcommand("session", "Sessions: open them, follow them, take their exits");
   session->require_subcommand(1);
   auto options = std::make_shared<Options>();
   auto add = [&](CLI::App* parent, const char* name, const char* text,
@@ -166,6 +170,7 @@ void add_session(CLI::App& app, Context& context) {
     command->add_option("session", options->session)->required();
     add_account_options(*command, options->account);
   }
+  add_session_open(*session, context);
   const std::tuple<CLI::App*, const char*, const char*> certificates[] = {
       {session, "finalize", "Bring a result certificate to the contract"},
       {session, "abort", "Bring an abort certificate to the contract"},

@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxArtifact = size_t{4} << 30;
+constexpr size_t kMaxReport = 256 << 20;
 
 void step(const Events& events, std::string_view verb, std::string_view text) {
   if (events.step) events.step(verb, text);
@@ -44,6 +45,16 @@ SecretBytes open_model_key(ByteView sealed, const crypto::PrivateKey& account,
   return session::open_key(
       sealed, session::derive_owner_key(signer_of(account), domain, session.session_tag, owner),
       session.session_hash, owner);
+}
+
+// Of those that the enclave's machine can run.
+std::string fastest_path(const Json& evidence) {
+  const Json paths = evidence.value("numericPaths", Json::array());
+  for (const char* path : {"amx-bf16", "avx512-bf16", "f32"}) {
+    if (std::ranges::count(paths, Json(path)) != 0) return path;
+  }
+  throw Error(ErrorCode::kUnsupported, "the enclave offers no numeric path that this client knows",
+              "name one in the recipe");
 }
 
 std::string count(uint64_t n, std::string_view noun) {
@@ -152,7 +163,9 @@ OpenResult Client::open_session(const OpenRequest& request, const Events& events
   terms.eval_root = storage_.upload(blob, sender_, {.sending = progress(events, "Uploading")}).root;
   terms.sample_root = storage_.upload(request.sample, sender_).root;
 
-  std::string recipe_text = session::to_text(request.recipe);
+  session::Recipe recipe = request.recipe;
+  if (recipe.numeric_path == "auto") recipe.numeric_path = fastest_path(evidence);
+  std::string recipe_text = session::to_text(recipe);
   std::string manifest_text = json_string(evidence, "manifest", request.enclave_url);
   terms.enclave_id = enclave;
   terms.code_hash = verified.code_hash;
@@ -343,6 +356,34 @@ Status Client::status(const evm::U256& session_id) {
   out.result = coordinator_.final_record(out.opened);
   out.verdicts = coordinator_.verdicts(out.opened);
   out.currency = evm::currency_of(rpc_, out.opened.terms.stake_token);
+  return out;
+}
+
+PublicRecord Client::public_record(const evm::U256& session_id) {
+  const session::OpenedSession opened = coordinator_.opened(session_id);
+  const auto final_record = coordinator_.final_record(opened);
+  if (!final_record) {
+    throw Error(ErrorCode::kSession,
+                "session " + session_id.to_string() + " has no result (state: " +
+                    std::string(session::name(coordinator_.view(session_id).state)) + ")",
+                "look at it: ffe session status " + session_id.to_string());
+  }
+  PublicRecord out;
+  out.gate = storage_.download(final_record->gate_root, kMaxReport);
+  if (!final_record->report_root.is_zero()) {
+    out.report = storage_.download(final_record->report_root, kMaxReport);
+  }
+  out.certificate = coordinator_.result_certificate(opened, *final_record);
+  out.enclave_signer = registry_.enclave(opened.terms.enclave_id).signer;
+  out.seed_commitment = opened.seed_commitment;
+  std::vector<Address> who;
+  std::vector<H256> roots, keys;
+  for (const session::Submission& s : coordinator_.submissions(opened)) {
+    who.push_back(s.contributor);
+    roots.push_back(s.blob_root);
+    keys.push_back(s.owner_key_hash);
+  }
+  out.seal_hash = session::seal_hash(opened.session_hash, who, roots, keys);
   return out;
 }
 

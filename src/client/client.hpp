@@ -10,6 +10,7 @@
 
 #include "base/progress.hpp"
 #include "client/network.hpp"
+#include "client/report_check.hpp"
 #include "crypto/secp256k1.hpp"
 #include "evm/erc20.hpp"
 #include "evm/sender.hpp"
@@ -48,7 +49,7 @@ struct OpenRequest {
   std::vector<Address> participants;
   std::filesystem::path pool;    // JSONL, encrypted to the enclave
   std::filesystem::path sample;  // JSONL, public
-  session::Recipe recipe;
+  session::Recipe recipe;        // numeric_path "auto": the fastest that the enclave offers
   session::GatePolicy gate;
   uint64_t submit_seconds = 3600;
   uint32_t deliver_seconds = 86400;
@@ -153,6 +154,10 @@ class Client {
 
   Status status(const evm::U256& session_id);
   evm::Receipt claim(const evm::U256& session_id);
+
+  // All that anyone can fetch about a settled session, for check_record(). Throws Error{kSession}
+  // while it has no result.
+  PublicRecord public_record(const evm::U256& session_id);
 
   // The service's own words about a running session; null where it does not answer.
   Json enclave_status(const evm::U256& session_id);

@@ -330,6 +330,29 @@ evm::Value abi_value(const ResultCertificate& c) {
                      c.joint_loss_micro_nats};
 }
 
+ResultCertificate result_from_value(const evm::Value& value) {
+  ResultCertificate c;
+  c.seal_hash = value["sealHash"].as_h256();
+  c.artifact_root = value["artifactRoot"].as_h256();
+  c.gate_root = value["gateRoot"].as_h256();
+  c.report_root = value["reportRoot"].as_h256();
+  c.seed = value["seed"].as_h256();
+  for (const evm::Value& v : value["verdicts"].items()) {
+    c.verdicts.push_back({v["contributor"].as_address(), v["blobRoot"].as_h256(),
+                          verdict_from_number(v["verdict"].as_u64()),
+                          reason_from_number(v["reason"].as_u64()),
+                          uint128_from_decimal(v["evidence"].as_u256().to_string(), "evidence")});
+  }
+  for (const evm::Value& o : value["owners"].items()) {
+    const ByteView key = o["sealedKey"].as_bytes();
+    c.owners.push_back(
+        {o["owner"].as_address(), o["ownerKeyHash"].as_h256(), Bytes(key.begin(), key.end())});
+  }
+  c.base_loss_micro_nats = static_cast<uint32_t>(value["baseLossMicroNats"].as_u64());
+  c.joint_loss_micro_nats = static_cast<uint32_t>(value["jointLossMicroNats"].as_u64());
+  return c;
+}
+
 evm::Value abi_value(const AbortCertificate& c) {
   return evm::Values{c.seal_hash, static_cast<uint8_t>(c.reason), c.gate_root};
 }

@@ -112,6 +112,8 @@ extern const std::string_view kAbortType;
 evm::Value abi_value(const RejectionCertificate& certificate);
 evm::Value abi_value(const ResultCertificate& certificate);
 evm::Value abi_value(const AbortCertificate& certificate);
+// Throws Error{kBadInput} for a verdict, reason or number that the protocol does not know.
+ResultCertificate result_from_value(const evm::Value& value);
 
 // EIP-712 digests in the coordinator's domain.
 H256 digest(const Domain& domain, const RejectionCertificate& certificate);

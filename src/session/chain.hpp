@@ -122,6 +122,10 @@ class Coordinator {
   std::vector<SlashRecord> slashes(const OpenedSession& session) const;
   std::optional<FinalRecord> final_record(const OpenedSession& session) const;
   std::vector<ContributorVerdict> verdicts(const OpenedSession& session) const;
+  // The certificate and signature that the transaction of `record` brought. Throws
+  // Error{kUnsupported} if a contract brought it, so that it is not the transaction's own input.
+  SignedCertificate result_certificate(const OpenedSession& session,
+                                       const FinalRecord& record) const;
   // Sessions of one enclave, in order.
   std::vector<evm::U256> sessions_of_enclave(const H256& enclave_id) const;
   struct Claimable {

@@ -188,6 +188,26 @@ std::vector<ContributorVerdict> Coordinator::verdicts(const OpenedSession& sessi
   return out;
 }
 
+SignedCertificate Coordinator::result_certificate(const OpenedSession& session,
+                                                  const FinalRecord& record) const {
+  const Json tx = rpc_->raw("eth_getTransactionByHash", {to_hex0x(record.tx_hash.bytes)});
+  const auto& finalize = contract_.abi().function("finalize");
+  const Json& to = tx.at("to");
+  if (!to.is_string() || address_from_hex(to.get<std::string>()) != address()) {
+    throw Error(ErrorCode::kUnsupported,
+                "a contract brought the result of session " + session.id.to_string() +
+                    ", not a plain transaction",
+                "ask the enclave's service for its certificates");
+  }
+  const evm::Value call = finalize.decode_call(from_hex(json_string(tx, "input", "transaction")));
+  SignedCertificate out;
+  out.domain = domain();
+  out.session_id = session.id;
+  out.certificate = result_from_value(call["cert"]);
+  out.signature = crypto::Signature::from(call["signature"].as_bytes());
+  return out;
+}
+
 std::vector<evm::U256> Coordinator::sessions_of_enclave(const H256& enclave_id) const {
   std::vector<evm::U256> out;
   for (const auto& log : contract_.logs("SessionOpened", from_block_, std::nullopt,

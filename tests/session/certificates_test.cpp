@@ -33,6 +33,30 @@ H256 message_digest(const Json& c, const Domain& domain) {
   return service_key_digest(domain, h("enclaveId"), h("key"), m["validUntil"].get<uint64_t>());
 }
 
+TEST(certificates, a_result_comes_back_from_its_abi_value) {
+  ResultCertificate c;
+  c.seal_hash[0] = 1;
+  c.artifact_root[0] = 2;
+  c.gate_root[0] = 3;
+  c.report_root[0] = 4;
+  c.seed[0] = 5;
+  ContributorVerdict v;
+  v.contributor[0] = 6;
+  v.verdict = Verdict::kReject;
+  v.reason = Reason::kHarmful;
+  v.evidence = (Uint128{1} << 100) + 7;
+  c.verdicts = {v};
+  Owner o;
+  o.owner[0] = 8;
+  o.sealed_key = {1, 2, 3};
+  c.owners = {o};
+  c.base_loss_micro_nats = 9;
+  c.joint_loss_micro_nats = 10;
+  const std::vector<evm::Type> types{evm::parse_type(kResultType)};
+  const Bytes encoded = evm::abi_encode(types, {abi_value(c)});
+  EXPECT_EQ(result_from_value(evm::abi_decode(types, encoded)[0]), c);
+}
+
 TEST(typed_data, digests_and_signatures_as_ethers_makes_them) {
   const std::map<std::string, const char*> kinds = {{"RejectionCertificate", "rejection"},
                                                     {"ResultCertificate", "result"},
