@@ -10,6 +10,7 @@
 #include "contributions.hpp"
 #include "crypto/hash.hpp"
 #include "gate/engine_learner.hpp"
+#include "gate/evidence.hpp"
 #include "gate/gate.hpp"
 #include "lm/engine.hpp"
 #include "lm/trainer.hpp"
