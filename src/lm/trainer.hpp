@@ -29,7 +29,8 @@ struct StepResult {
 };
 
 // Every adapter has its own optimiser, schedule and dropout stream: what it becomes is the same,
-// bit for bit, whichever others are trained beside it and however a step is cut into micro-batches.
+// bit for bit, whichever others are trained beside it and whatever the number of threads. Where a
+// step is cut into passes (EngineOptions::train_tokens) matters: prefixes are shared within one.
 class MultiTrainer {
  public:
   explicit MultiTrainer(const Engine& engine);  // which must outlive it
