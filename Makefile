@@ -84,7 +84,7 @@ bench-storage: build setup-interop ## Our 0G Storage client and node beside the 
 	@bench/storage/run $(BUILD)
 
 interop-lm: build model ## Compare with transformers + PEFT and llama.cpp, both ways (from PyPI, 3 GB)
-	@cmake --build $(BUILD) -j $(JOBS) --target ffe_losses ffe_adapter
+	@cmake --build $(BUILD) -j $(JOBS) --target ffe_losses
 	@tests/interop/lm/run $(BUILD)/bin "$(MODELS)/smollm2-135m-instruct-q4_1.gguf"
 
 bench-lm: build model ## Our trainer beside transformers + PEFT in one run (installs them from PyPI)

@@ -1,9 +1,10 @@
 """Our trainer beside transformers and PEFT: the same rows, in turns, in one run.
 
-compare.py BIN PYTHON SMOLLM2.gguf [--rounds N] [--case NAME]... [--alone]
+compare.py BIN PYTHON SMOLLM2.gguf [--rounds N] [--case NAME]... [--numeric PATH] [--avx2] [--alone]
 
 BIN is the folder with the built lm_ours and lm_products, PYTHON an interpreter with torch, transformers and PEFT. Tokens are those
-of the rows, each counted once, whatever either side pads or shares; a ratio is one of medians.
+of the rows, each counted once, whatever either side pads or shares; a ratio is one of medians. With --avx2
+both sides run as on a processor that has no more than AVX2.
 """
 
 import argparse
@@ -23,6 +24,9 @@ SYSTEM = (
     "several meanings, give the one that a biologist would mean. Write for a reader of twelve years "
     "who has never seen the animal, plant or food in question, and never mention these instructions."
 )
+# What keeps our kernels, PyTorch's own, oneDNN and MKL from newer instructions.
+AVX2 = {"FFE_KERNELS": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2"}  # fmt: skip
 # name: model, rows, system prompt, the bars for training and evaluation on AVX2
 CASES = {
     "SmolLM2-135M": ("smollm2", 64, "", 1.4, 1.3),
@@ -86,8 +90,11 @@ def model_rates(ours, trained, products):
     if not Path(products).exists():
         return line + " (oneDNN not built in: install libdnnl-dev)"
     rows = str(min(512, ours.about["tokens"]))
-    command = [products, rows, *map(str, ours.about["shape"])]
-    both = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    command = [products, ours.about["numeric"], rows, *map(str, ours.about["shape"])]
+    # Else oneDNN's threads would go on spinning while ours work.
+    environment = dict(os.environ, OMP_WAIT_POLICY="passive")
+    result = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+    both = json.loads(result.stdout)
     return (
         f"{line}; oneDNN's products alone {both['onednn']:.0f}, ours alone {both['ours']:.0f} "
         f"GFLOP/s: the step runs at {100 * rate / both['onednn']:.0f} % of oneDNN's products"
@@ -102,14 +109,16 @@ def run_case(name, options, models, folder):
     rows.write_text("".join(json.dumps(row) + "\n" for row in wordnet_rows(count)))
     command = [binary, "tokens", models["smollm2"], str(rows)] + ([system] if system else [])
     tokens.write_bytes(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    ours = Process([binary, "serve", models[kind], str(tokens)])
+    ours = Process([binary, "serve", models[kind], str(tokens), options.numeric])
     about = ours.about
     print(f"\n{name}: {count} rows, {about['tokens']} tokens; ours: {about['numeric']} on "
           f"{about['instruction_set']}, {about['threads']} threads", flush=True)  # fmt: skip
     if options.alone:
         ours_alone(ours, options.rounds)
     else:
-        peer = Process([options.python, str(HERE / "peer.py"), "serve", models[kind], str(tokens)])
+        precision = "float32" if options.avx2 else "better"
+        command = [options.python, str(HERE / "peer.py"), "serve", models[kind], str(tokens)]
+        peer = Process([*command, precision])
         beside_peer(ours, peer, options, train_bar, evaluate_bar)
         peer.end()
     ours.end()
@@ -127,7 +136,7 @@ def beside_peer(ours, peer, options, train_bar, evaluate_bar):
             print(f"{what}: (seconds, of CPU) {seconds[0]} ours, {seconds[1]} peer",
                   file=sys.stderr)  # fmt: skip
         results[what] = [list(side) for side in zip(*pairs)]
-    print(f"peer: transformers + PEFT, {peer.about['versions']}, float32, "
+    print(f"peer: transformers + PEFT, {peer.about['versions']}, {peer.about['precision']}, "
           f"{peer.about['threads']} threads")  # fmt: skip
     print("| | ours | peer | ratio | of CPU time | bar |\n|---|---|---|---|---|---|")
     for what, bar in (("train", train_bar), ("evaluate", evaluate_bar)):
@@ -144,21 +153,21 @@ def beside_peer(ours, peer, options, train_bar, evaluate_bar):
 
 
 def ours_alone(ours, rounds):
-    """Several adapters in one pass, memory of a large step, generation."""
-    ours.ask("train")
+    """Memory of a large step, several adapters in one pass, generation."""
+    step = ours.ask("step4096")  # first: the peak is that of the process
+    weights = ours.about["weights"] * 4 / 2**20
+    bar = weights + 1536
+    print(f"a step of {step['tokens']} tokens: peak memory {step['peak_mb']:.0f} MB; "
+          f"bar {bar:.0f} MB (weights {weights:.0f} + 1536)", flush=True)  # fmt: skip
     print("| adapters | together, tokens/s | one after the other | ratio |\n|---|---|---|---|")
     for n in (1, 4, 8):
         pairs = [(ours.ask(f"together {n}"), ours.ask(f"apart {n}")) for _ in range(rounds)]
         together, apart = (median(side, "tokens") for side in zip(*pairs))
         print(f"| {n} | {together:.0f} | {apart:.0f} | {together / apart:.2f} |", flush=True)
     speed = median([ours.ask("generate") for _ in range(rounds)], "tokens")
-    read = speed * ours.about["weights"] * 4 / 1e9
-    print(f"generation: {speed:.1f} tokens/s, {read:.1f} GB/s of float32 weights")
-    step = ours.ask("step4096")
-    weights = ours.about["weights"] * 4 / 2**20
-    bar = weights + 1536
-    print(f"a step of {step['tokens']} tokens: peak memory {step['peak_mb']:.0f} MB; "
-          f"bar {bar:.0f} MB (weights {weights:.0f} + 1536)", flush=True)  # fmt: skip
+    bytes_each = 4 if ours.about["numeric"] in ("f32", "bf16-emulated") else 2
+    read = speed * ours.about["weights"] * bytes_each / 1e9
+    print(f"generation: {speed:.1f} tokens/s, {read:.1f} GB/s of weights")
 
 
 def main():
@@ -169,8 +178,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=int, help="rows of a round (default: by case)")
     parser.add_argument("--case", action="append", choices=list(CASES))
+    parser.add_argument("--numeric", default="auto", help="our numeric path")
+    parser.add_argument("--avx2", action="store_true", help="as on a processor without AVX-512")
     parser.add_argument("--alone", action="store_true", help="ours without the peer")
     options = parser.parse_args()
+    if options.avx2:
+        os.environ.update(AVX2)
+        options.numeric = "f32"
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "ffe" / "bench"
     models = {"smollm2": options.smollm2, "qwen": str(cache / "qwen2.5-0.5b-shape")}
     names = options.case or list(CASES)

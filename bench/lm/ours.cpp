@@ -1,7 +1,7 @@
 // Our side of the comparison with transformers and PEFT, driven by compare.py.
 //
 //   lm_ours tokens MODEL ROWS.jsonl [SYSTEM]   prints each row's tokens and targets as JSON
-//   lm_ours serve MODEL TOKENS.jsonl           loads the model, then answers commands line by line
+//   lm_ours serve MODEL TOKENS.jsonl NUMERIC   loads the model, then answers commands line by line
 //
 // Commands: train, evaluate (once over all rows), together N and apart N (N adapters at once, or
 // one after the other), step4096 (one step of 4096 tokens), generate. Each answer is one line of
@@ -78,9 +78,9 @@ double memory_of_process(const std::string& field) {
 
 class Side {
  public:
-  Side(const std::string& model, std::vector<Example> rows)
+  Side(const std::string& model, std::vector<Example> rows, NumericPath numeric)
       : start_(Clock::now()),
-        engine_(ModelFile::open(model), {.numeric = best_numeric_path()}),
+        engine_(ModelFile::open(model), {.numeric = numeric}),
         load_seconds_(since(start_)),
         rows_(std::move(rows)),
         trainer_(engine_) {
@@ -230,8 +230,8 @@ class Side {
   MultiTrainer trainer_;
 };
 
-int serve(const std::string& model, const std::string& tokens) {
-  Side side(model, read_tokens(tokens));
+int serve(const std::string& model, const std::string& tokens, const std::string& numeric) {
+  Side side(model, read_tokens(tokens), numeric_from_name(numeric));
   std::cout << side.answer("load", 0).dump() << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     std::istringstream words(line);
@@ -250,8 +250,10 @@ int main(int argc, char** argv) try {
   if (arguments.size() >= 3 && arguments[0] == "tokens") {
     return print_tokens(arguments[1], arguments[2], arguments.size() > 3 ? arguments[3] : "");
   }
-  if (arguments.size() == 3 && arguments[0] == "serve") return serve(arguments[1], arguments[2]);
-  std::cerr << "usage: lm_ours tokens MODEL ROWS [SYSTEM] | lm_ours serve MODEL TOKENS\n";
+  if (arguments.size() == 4 && arguments[0] == "serve") {
+    return serve(arguments[1], arguments[2], arguments[3]);
+  }
+  std::cerr << "usage: lm_ours tokens MODEL ROWS [SYSTEM] | lm_ours serve MODEL TOKENS NUMERIC\n";
   return 2;
 } catch (const ffe::Error& error) {
   std::cerr << "error: " << error.what() << '\n';

@@ -1,11 +1,13 @@
-"""The other side of compare.py: LoRA training and evaluation with transformers and PEFT, in float32.
+"""The other side of compare.py: LoRA training and evaluation with transformers and PEFT.
 
 peer.py make-qwen FOLDER          writes a model of Qwen2.5-0.5B's shape with random weights
-peer.py serve MODEL TOKENS.jsonl  loads the model, then answers "train" and "evaluate" line by line
+peer.py serve MODEL TOKENS.jsonl PRECISION
+                                  loads the model, then answers "train" and "evaluate" line by line;
+                                  PRECISION is float32, bfloat16 or better
 
 Batches are as transformers' group_by_length makes them: rows of like length together, padded to the
-longest of eight; the loss is on the answers only. Weights in bf16 would be slower on processors
-without AMX or AVX512_BF16, so the better precision here is float32.
+longest of eight; the loss is on the answers only. Weights are float32 or bfloat16, whichever trains
+the faster here; adapters are float32 in both, as PEFT makes them.
 """
 
 import json
@@ -57,10 +59,11 @@ def load(path):
 
 
 class Side:
-    def __init__(self, path, rows):
+    def __init__(self, path, rows, dtype):
         start = time.perf_counter()
-        base = load(path)
+        base = load(path).to(dtype)
         self.load_seconds = time.perf_counter() - start
+        self.dtype = dtype
         torch.manual_seed(0)
         self.model = get_peft_model(
             base, LoraConfig(r=8, lora_alpha=16, lora_dropout=0.0, target_modules=TARGETS)
@@ -86,17 +89,27 @@ class Side:
             labels[i, :n][target] = ids[i, :n][target]
         return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
+    def step(self, batch):
+        loss = self.model(**batch, use_cache=False).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    def step_seconds(self):
+        """The shorter of two steps, after one that warms up."""
+        self.model.train()
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            self.step(self.batches[0])
+            times.append(time.perf_counter() - start)
+        return min(times[1:])
+
     def train(self):
         self.model.train()
-        total = 0.0
-        for batch in self.batches:
-            loss = self.model(**batch, use_cache=False).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-            total += loss.item()
-        return total / len(self.batches)
+        return sum(map(self.step, self.batches)) / len(self.batches)
 
     def evaluate(self):
         self.model.eval()
@@ -106,7 +119,7 @@ class Side:
                 logits = self.model(**batch, use_cache=False).logits[:, :-1]
                 labels = batch["labels"][:, 1:]
                 losses = torch.nn.functional.cross_entropy(
-                    logits.transpose(1, 2), labels, ignore_index=-100, reduction="none"
+                    logits.float().transpose(1, 2), labels, ignore_index=-100, reduction="none"
                 )
                 total += (losses.sum(1) / (labels != -100).sum(1)).sum().item()
                 count += len(labels)
@@ -117,6 +130,7 @@ class Side:
             return {
                 "seconds": self.load_seconds,
                 "tokens": self.tokens,
+                "precision": str(self.dtype).removeprefix("torch."),
                 "threads": torch.get_num_threads(),
                 "versions": f"torch {torch.__version__}",
                 "peak_mb": peak_mb(),
@@ -132,10 +146,17 @@ class Side:
         }
 
 
-def serve(path, tokens):
+def better(path, rows):
+    seconds = {d: Side(path, rows, d).step_seconds() for d in (torch.float32, torch.bfloat16)}
+    print(f"peer: a step takes {seconds}", file=sys.stderr)
+    return min(seconds, key=seconds.get)
+
+
+def serve(path, tokens, precision):
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     rows = [json.loads(line) for line in Path(tokens).read_text().splitlines()]
-    side = Side(path, rows)
+    dtype = better(path, rows) if precision == "better" else getattr(torch, precision)
+    side = Side(path, rows, dtype)
     print(json.dumps(side.answer("load")), flush=True)
     for line in sys.stdin:
         print(json.dumps(side.answer(line.split()[0])), flush=True)
@@ -144,7 +165,7 @@ def serve(path, tokens):
 if __name__ == "__main__":
     if sys.argv[1:2] == ["make-qwen"] and len(sys.argv) == 3:
         make_qwen(sys.argv[2])
-    elif sys.argv[1:2] == ["serve"] and len(sys.argv) == 4:
+    elif sys.argv[1:2] == ["serve"] and len(sys.argv) == 5:
         serve(*sys.argv[2:])
     else:
         raise SystemExit(__doc__)

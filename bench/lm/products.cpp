@@ -2,7 +2,7 @@
 // same shapes, in turns. oneDNN may lay the weights out as it likes, for each direction its own
 // way.
 //
-//   lm_products ROWS HIDDEN Q KV INTERMEDIATE     prints GFLOP/s of both as JSON
+//   lm_products NUMERIC ROWS HIDDEN Q KV INTERMEDIATE     prints GFLOP/s of both as JSON
 #include <algorithm>
 #include <chrono>
 #include <iostream>
@@ -96,16 +96,16 @@ struct Times {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc != 6) {
-    std::cerr << "usage: lm_products ROWS HIDDEN Q KV INTERMEDIATE\n";
+  if (argc != 7) {
+    std::cerr << "usage: lm_products NUMERIC ROWS HIDDEN Q KV INTERMEDIATE\n";
     return 2;
   }
   const auto size = [&](int i) { return static_cast<size_t>(std::stoul(argv[i])); };
-  const size_t m = size(1), hidden = size(2), q = size(3), kv = size(4), wide = size(5);
+  const size_t m = size(2), hidden = size(3), q = size(4), kv = size(5), wide = size(6);
   const std::vector<Shape> shapes = {
       {"q", q, hidden},       {"k", kv, hidden},    {"v", kv, hidden},     {"o", hidden, q},
       {"gate", wide, hidden}, {"up", wide, hidden}, {"down", hidden, wide}};
-  const NumericPath path = best_numeric_path();
+  const NumericPath path = numeric_from_name(argv[1]);
   const bool bf16 = path != NumericPath::kF32;
   const auto threads = static_cast<int>(std::thread::hardware_concurrency());
   const dnnl::engine engine(dnnl::engine::kind::cpu, 0);

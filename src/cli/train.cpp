@@ -9,7 +9,7 @@
 #include "base/interrupt.hpp"
 #include "cli/command.hpp"
 #include "cli/loss_curve.hpp"
-#include "cli/model_options.hpp"
+#include "cli/train_options.hpp"
 #include "cli/train_report.hpp"
 #include "crypto/hash.hpp"
 #include "lm/adapter_file.hpp"
@@ -22,77 +22,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kCheckpoint = "checkpoint.ffe";
 constexpr const char* kReport = "report.json";
-
-struct Options {
-  ModelOptions model;
-  fs::path data, held_out, out;
-  double split = 0;
-  uint32_t rank = 8;
-  double alpha = 0;  // 0: twice the rank
-  double dropout = 0;
-  std::string targets = "all";
-  double learning_rate = 1e-3;
-  std::string schedule = "cosine";
-  std::string warmup = "3%";
-  double weight_decay = 0;
-  double clip = 1;
-  uint32_t epochs = 3;
-  size_t batch_tokens = 1024;
-  size_t micro_tokens = 0;
-  uint64_t seed = 1;
-  uint64_t evaluate_every = 0;
-  double checkpoint_seconds = 60;
-  uint64_t checkpoint_steps = 0;
-  std::string base_name;
-  bool resume = false, force = false, no_gguf = false;
-};
-
-lm::ProjectionSet targets_of(const std::string& list) {
-  if (list == "all") return lm::kAllProjections;
-  if (list == "attention") return lm::ProjectionSet(0x0f);
-  if (list == "mlp") return lm::ProjectionSet(0x70);
-  lm::ProjectionSet out;
-  for (size_t begin = 0; begin <= list.size();) {
-    const size_t end = std::min(list.find(',', begin), list.size());
-    std::string name = list.substr(begin, end - begin);
-    if (!name.ends_with("_proj")) name += "_proj";
-    out.set(static_cast<size_t>(lm::projection_from_name(name)));
-    begin = end + 1;
-  }
-  return out;
-}
-
-// "10" steps or "3%" of all.
-void read_warmup(const std::string& text, lm::FineTuneRecipe& recipe) {
-  size_t used = 0;
-  double value = -1;
-  try {
-    value = std::stod(text, &used);
-  } catch (const std::logic_error&) {
-  }
-  if (used > 0 && text.substr(used) == "%" && value >= 0 && value <= 100) {
-    recipe.warmup_share = value / 100;
-  } else if (used > 0 && used == text.size() && value >= 0 && value <= 1e6 &&
-             value == static_cast<uint32_t>(value)) {
-    recipe.optimizer.warmup_steps = static_cast<uint32_t>(value);
-  } else {
-    throw Error(ErrorCode::kUsage, "--warmup " + text + " is neither steps nor a share",
-                "for example --warmup 10, or --warmup 3%");
-  }
-}
-
-lm::FineTuneRecipe recipe_of(const Options& o) {
-  lm::FineTuneRecipe r;
-  r.lora = {o.rank, o.alpha > 0 ? o.alpha : 2.0 * o.rank, o.dropout, targets_of(o.targets)};
-  r.optimizer.learning_rate = o.learning_rate;
-  r.optimizer.weight_decay = o.weight_decay;
-  r.optimizer.clip = o.clip;
-  r.optimizer.schedule = lm::schedule_from_name(o.schedule);
-  read_warmup(o.warmup, r);
-  r.epochs = o.epochs;
-  r.tokens_per_step = o.batch_tokens;
-  return r;
-}
 
 Json counts(const lm::Dataset& data) {
   return {{"rows", data.examples.size()},
@@ -117,7 +46,7 @@ std::string shell_word(const std::string& word) {
 
 class TrainCommand {
  public:
-  TrainCommand(const Options& options, const std::vector<std::string>& arguments,
+  TrainCommand(const TrainOptions& options, const std::vector<std::string>& arguments,
                Terminal& terminal)
       : o_(options), arguments_(arguments), t_(terminal), model_(options.model) {}
 
@@ -359,7 +288,7 @@ class TrainCommand {
     show(report);
   }
 
-  const Options& o_;
+  const TrainOptions& o_;
   const std::vector<std::string>& arguments_;
   Terminal& t_;
   LoadedModel model_;
@@ -367,54 +296,13 @@ class TrainCommand {
   TrainTimes times_;
 };
 
-void add_recipe_options(CLI::App& command, Options& o) {
-  command.add_option("--rank", o.rank, "LoRA rank")->check(CLI::Range(1, 256));
-  command.add_option("--alpha", o.alpha, "LoRA alpha (default: twice the rank)")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--dropout", o.dropout, "Of the adapter's input")
-      ->check(CLI::Range(0.0, 0.99));
-  command.add_option("--targets", o.targets,
-                     "all, attention, mlp, or a list out of q,k,v,o,gate,up,down");
-  command.add_option("--lr", o.learning_rate, "Highest learning rate")->check(CLI::PositiveNumber);
-  command.add_option("--schedule", o.schedule, "cosine, linear or constant");
-  command.add_option("--warmup", o.warmup, "Steps, or a share of all steps such as 3%");
-  command.add_option("--weight-decay", o.weight_decay, "Decoupled")->check(CLI::NonNegativeNumber);
-  command.add_option("--clip", o.clip, "Of the gradient's norm (0: none)")
-      ->check(CLI::NonNegativeNumber);
-  command.add_option("--epochs", o.epochs, "Times through the rows")->check(CLI::Range(1, 10000));
-  command.add_option("--batch-tokens", o.batch_tokens, "Tokens of one step")
-      ->check(CLI::Range(size_t{1}, size_t{1} << 24));
-  command.add_option("--micro-tokens", o.micro_tokens,
-                     "Tokens computed at once, which bounds memory (0: chosen from the model)");
-  command.add_option("--max-tokens", o.model.max_tokens,
-                     "Longer rows are cut (default: 2048, or what the model can)");
-  command.add_option("--seed", o.seed, "Of initial values, order, dropout and split");
-}
-
 }  // namespace
 
 void add_train(CLI::App& app, Context& context) {
   auto* command = app.add_subcommand("train", "Train a LoRA adapter on your rows, on this machine");
   command->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  auto o = std::make_shared<Options>();
-  command->add_option("data", o->data, "JSONL")->required();
-  add_model_options(*command, o->model);
-  command->add_option("-o,--out", o->out, "Folder for the adapter (default: NAME-lora)");
-  auto* file = command->add_option("--eval", o->held_out, "JSONL to evaluate on");
-  command->add_option("--eval-split", o->split, "Hold out this share of the rows, such as 0.1")
-      ->check(CLI::Range(0.0, 1.0))
-      ->excludes(file);
-  command->add_option("--eval-every", o->evaluate_every, "Steps (default: each epoch)");
-  add_recipe_options(*command, *o);
-  command->add_option("--checkpoint-seconds", o->checkpoint_seconds, "Time between checkpoints");
-  command->add_option("--checkpoint-steps", o->checkpoint_steps, "Steps between checkpoints");
-  command->add_option("--base-name", o->base_name,
-                      "The base model's name in adapter_config.json (default: the model's own)");
-  command->add_flag("--no-gguf", o->no_gguf, "Write no adapter.gguf for llama.cpp");
-  auto* resume =
-      command->add_flag("--resume", o->resume, "Go on from the checkpoint in the folder");
-  command->add_flag("--force", o->force, "Begin again and replace what is in the folder")
-      ->excludes(resume);
+  auto o = std::make_shared<TrainOptions>();
+  add_train_options(*command, *o);
   command->callback([&context, o] {
     if (o->out.empty()) o->out = o->data.stem().string() + "-lora";
     context.chosen = [&context, o](Terminal& t) { TrainCommand(*o, context.arguments, t).run(); };
