@@ -81,7 +81,7 @@ def compare(name, model, adapter, rows, limits):
         ours = relative(ours)
         if len(shared) < 3:
             worst = float("inf")
-        worst = max(worst, max(abs(ours[t] - theirs[t]) for t in shared))
+        worst = max(worst, *(abs(ours[t] - theirs[t]) for t in shared), 0)
         same += sum(a == b for a, b in zip(tokens, row["greedy"]))
         # Text until its end token, where llama.cpp stops and ours goes on.
         total += len(tokens)
