@@ -1,9 +1,14 @@
 #include "cli/line_editor.hpp"
 
+#include <cerrno>
 #include <clocale>
+#include <csignal>
 #include <cstdio>
+#include <cwchar>
 #include <deque>
 #include <histedit.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "base/error.hpp"
 #include "base/file.hpp"
@@ -15,6 +20,35 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxLines = 1000;
+
+// False where Ctrl-C came first. Signals are let in only while it waits: one that came between a
+// check and a plain read() would be seen at the next key only.
+bool wait_for_key() {
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (!interrupted() && ::ppoll(&input, 1, nullptr, &before) < 0 && errno == EINTR) {
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return !interrupted();
+}
+
+// One character, as EL_GETCFN wants it: 1, 0 at the end, -1 where there is none.
+int read_key(EditLine*, wchar_t* out) {
+  std::mbstate_t state{};
+  while (wait_for_key()) {
+    char byte;
+    const ssize_t n = ::read(STDIN_FILENO, &byte, 1);
+    if (n <= 0) return static_cast<int>(n);
+    const size_t used = std::mbrtowc(out, &byte, 1, &state);
+    if (used <= 1) return 1;
+    if (used == static_cast<size_t>(-1)) state = {};  // no UTF-8: the byte is dropped
+  }
+  return -1;
+}
 
 }  // namespace
 
@@ -76,6 +110,7 @@ LineEditor::LineEditor(fs::path history_file) : impl_(new Impl) {
   history(impl_->history, &event, H_SETUNIQUE, 1);
   el_set(edit, EL_CLIENTDATA, impl_.get());
   el_set(edit, EL_PROMPT, &Impl::show_prompt);
+  el_set(edit, EL_GETCFN, &read_key);
   el_set(edit, EL_EDITOR, "emacs");
   el_set(edit, EL_HIST, history, impl_->history);
   el_set(edit, EL_BIND, "^R", "em-inc-search-prev", nullptr);
