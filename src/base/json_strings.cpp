@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <emmintrin.h>
 
 namespace ffe {
 namespace {
@@ -26,19 +27,23 @@ size_t json_string_end(std::string_view text, size_t quote) {
   }
 }
 
-// Eight bytes at a time, without early exit.
+// 16 bytes at a time, without early exit. As signed numbers the bytes above 127 are below ' ' too.
 bool is_plain_json_string(std::string_view content) {
-  constexpr uint64_t kEach = 0x0101010101010101, kHigh = kEach * 0x80;
-  // High bits where a byte of `word` is below n <= 128; bytes above 127 are found by themselves.
-  auto below = [](uint64_t word, uint64_t n) { return (word - kEach * n) & ~word & kHigh; };
-  uint64_t odd = 0;
-  for (size_t at = 0; at < content.size(); at += 8) {
-    uint64_t word = kEach * 'a';
-    std::memcpy(&word, content.data() + at, std::min<size_t>(8, content.size() - at));
-    odd |= (word & kHigh) | below(word, 0x20) | below(word ^ (kEach * '"'), 1) |
-           below(word ^ (kEach * '\\'), 1);
+  __m128i odd = _mm_setzero_si128();
+  for (size_t at = 0; at < content.size(); at += 16) {
+    char bytes[16];
+    const char* from = content.data() + at;
+    if (content.size() - at < 16) {
+      std::memset(bytes, 'a', 16);
+      from = static_cast<char*>(std::memcpy(bytes, from, content.size() - at));
+    }
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    const __m128i control = _mm_cmplt_epi8(v, _mm_set1_epi8(' '));
+    const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+    const __m128i backslash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+    odd = _mm_or_si128(odd, _mm_or_si128(control, _mm_or_si128(quote, backslash)));
   }
-  return odd == 0;
+  return _mm_movemask_epi8(odd) == 0;
 }
 
 size_t CutJson::original_offset(size_t offset) const {

@@ -22,7 +22,7 @@ TEST(hex, round_trip_and_errors) {
 // RFC 4648 §10.
 TEST(base64, every_length_comes_back) {
   std::mt19937 random(6);
-  for (size_t size = 0; size < 70; ++size) {
+  for (size_t size = 0; size < 200; ++size) {
     Bytes bytes(size);
     for (uint8_t& b : bytes) b = static_cast<uint8_t>(random());
     const std::string text = to_base64(bytes);
@@ -34,6 +34,24 @@ TEST(base64, every_length_comes_back) {
         changed[at] = bad;
         if (bad == '=' && at + 2 >= text.size()) continue;  // then it is another text
         EXPECT_THROW(from_base64(changed), Error) << changed;
+      }
+    }
+  }
+}
+
+// Long enough for the path that takes 32 digits at a time.
+TEST(base64, every_character_at_every_place) {
+  const std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const std::string text = std::string(digits) + std::string(digits);
+  for (size_t at = 0; at + 4 < text.size(); ++at) {
+    for (int c = 0; c < 256; ++c) {
+      std::string changed = text;
+      changed[at] = static_cast<char>(c);
+      if (digits.find(changed[at]) != std::string_view::npos) {
+        ASSERT_EQ(to_base64(from_base64(changed)), changed);
+      } else {
+        ASSERT_THROW(from_base64(changed), Error) << at << " " << c;
       }
     }
   }
