@@ -1,5 +1,7 @@
 #include "aggregator/config.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 #include "base/toml_reader.hpp"
 #include "tee/platform.hpp"
@@ -7,6 +9,16 @@
 namespace ffe::aggregator {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t kLeastSessionBytes = 16 << 20;
+
+}  // namespace
+
+uint64_t Config::contribution_bytes(size_t participants) const {
+  return std::min(max_data_bytes, max_session_bytes / std::max<size_t>(participants, 1));
+}
 
 Config read_config(const fs::path& file) {
   TomlReader in(file);
@@ -43,6 +55,16 @@ Config read_config(const fs::path& file) {
   c.keystore_file = in.path("operator.keystore");
   c.password_file = in.path("operator.password_file");
   c.max_data_bytes = in.number_or("limits.max_data_bytes", c.max_data_bytes, uint64_t{4} << 30);
+  c.max_session_bytes =
+      in.number_or("limits.max_session_bytes", c.max_session_bytes, uint64_t{1} << 40);
+  c.max_disk_bytes = in.number_or("limits.max_disk_bytes", c.max_disk_bytes, uint64_t{1} << 50);
+  if (c.max_session_bytes < kLeastSessionBytes) {
+    in.fail("limits.max_session_bytes", "is below " + std::to_string(kLeastSessionBytes));
+  }
+  // Padding adds at most 12 %, and a pool and a sample come beside the contributions.
+  if (c.max_disk_bytes / 3 < c.max_session_bytes) {
+    in.fail("limits.max_disk_bytes", "must be at least three times limits.max_session_bytes");
+  }
   c.blob_window_seconds = static_cast<uint32_t>(
       in.number_or("limits.blob_window_seconds", c.blob_window_seconds, 86400));
   in.refuse_unknown();

@@ -46,8 +46,14 @@ struct Config {
   std::filesystem::path password_file;
 
   // [limits]
-  uint64_t max_data_bytes = uint64_t{256} << 20;  // plaintext of one contribution
-  uint32_t blob_window_seconds = 600;             // how long a blob may be unavailable
+  uint64_t max_data_bytes = uint64_t{256} << 20;   // plaintext of one contribution
+  uint64_t max_session_bytes = uint64_t{1} << 30;  // plaintext of all contributions of a session
+  uint64_t max_disk_bytes = uint64_t{8} << 30;     // ciphertexts of all sessions
+  uint32_t blob_window_seconds = 600;              // how long a blob may be unavailable
+
+  // Plaintext of one contribution to a session of so many participants: each has the same share, so
+  // that none of them can take what another needs.
+  uint64_t contribution_bytes(size_t participants) const;
 };
 
 // Throws Error{kUsage} naming the table and key; relative paths are relative to the file.

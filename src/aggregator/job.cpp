@@ -1,18 +1,14 @@
 #include "aggregator/job.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <thread>
 
 #include "aggregator/training.hpp"
-#include "base/file.hpp"
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
 #include "gate/engine_learner.hpp"
 #include "session/artifact.hpp"
-#include "session/blob.hpp"
 #include "session/owner_key.hpp"
 #include "session/randomness.hpp"
 #include "session/tar.hpp"
@@ -20,8 +16,6 @@
 
 namespace ffe::aggregator {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr const char* kEngineName = "ffe " FFE_VERSION;
 
@@ -68,6 +62,7 @@ Job::Job(JobContext& context, session::OpenedSession session)
       id_(session_.id.to_string()) {}
 
 void Job::run() {
+  check_model();
   check_seal();
   // A result that was signed before a crash is brought as it was signed.
   for (const char* key : {"result", "abort"}) {
@@ -77,10 +72,11 @@ void Job::run() {
       return;
     }
   }
-  Rows rows = fetch();
+  Rows rows = Fetcher(context_, session_, submissions_).fetch();
   GateRecord record = gate(rows);
   H256 gate_root = publish(as_bytes(session::to_text(record.report)), "gate.json");
   if (record.aborted) {
+    log::info("session {}: {}", id_, record.report.outcome_text);
     bring("abort",
           session::AbortCertificate{seal_hash_, session::AbortReason::kPoolUnfit, gate_root});
     return;
@@ -110,99 +106,15 @@ void Job::check_seal() {
   context_.journal.put(scope_, "seal", seal_hash_.bytes);
 }
 
-Bytes Job::download_blob(const H256& root, std::string_view what) {
-  auto end = Clock::now() + std::chrono::seconds(context_.blob_window_seconds);
-  while (true) {
-    check_interrupt();
-    try {
-      return context_.storage.download(root, session::blob_size(context_.max_data_bytes));
-    } catch (const Error& e) {
-      // Too large for this enclave: waiting changes nothing.
-      if (e.code() == ErrorCode::kBadInput || Clock::now() > end) throw;
-      context_.status.error(id_, std::string(what) + " is not available yet: " + e.what());
-    }
-    std::this_thread::sleep_for(std::chrono::seconds(2));
+// The host can start this service with any model; another one than the terms' would make another
+// artifact under their name. Not aborted: that would spare the operator the bond.
+void Job::check_model() const {
+  if (session_.manifest_text != context_.model.manifest_text()) {
+    throw Error(ErrorCode::kUnsupported,
+                "this service holds another base model than the session's terms name",
+                "start it with that model before the time to deliver ends");
   }
-}
-
-std::string Job::fetch_plaintext(const H256& root, const session::BlobContext& context,
-                                 std::string_view what) {
-  Bytes blob = download_blob(root, what);
-  session::MemorySource source(blob);
-  std::string out;
-  session::open_blob(source, secrets_.session_key, context, [&](ByteView chunk) {
-    if (out.size() + chunk.size() > context_.max_data_bytes) {
-      throw session::BlobError(session::BlobError::Kind::kNotAvailable,
-                               "larger than this enclave's limit of " +
-                                   std::to_string(context_.max_data_bytes) + " bytes");
-    }
-    out += as_text(chunk);
-  });
-  return out;
-}
-
-gate::Contribution Job::fetch_contribution(const session::Submission& submission) {
-  gate::Contribution out;
-  out.contributor = submission.contributor;
-  out.blob_root = submission.blob_root;
-  session::BlobContext context{session::BlobRole::kData,  context_.enclave.domain(),
-                               session_.session_hash,     submission.contributor,
-                               session_.terms.enclave_id, submission.owner_key_hash};
-  try {
-    session::check_owner_key(submission.owner_key, submission.contributor);
-  } catch (const Error& e) {
-    out.delivery = gate::Delivery::kBadOwnerKey;
-    out.detail = e.what();
-    return out;
-  }
-  try {
-    std::string text = fetch_plaintext(submission.blob_root, context, "a contributor's blob");
-    lm::RowReport rows;
-    out.rows = lm::read_rows(as_bytes(text), "data", {}, &rows);
-    out.row_count = rows.rows;
-    out.invalid_count = rows.bad_count;
-    wipe(text.data(), text.size());
-  } catch (const session::BlobError& e) {
-    out.delivery = e.kind() == session::BlobError::Kind::kNotAvailable
-                       ? gate::Delivery::kNotAvailable
-                       : gate::Delivery::kInvalid;
-    out.detail = e.what();
-  } catch (const Error& e) {
-    if (e.code() == ErrorCode::kInterrupted) throw;
-    // Only bytes that match the root and do not open may be held against the contributor; all else
-    // (no answer, altered bytes, more than this enclave takes) excludes without a slash.
-    out.delivery = gate::Delivery::kNotAvailable;
-    out.detail = e.what();
-  }
-  return out;
-}
-
-Job::Rows Job::fetch() {
-  Rows out;
-  uint64_t total = submissions_.size() + 2;
-  context_.status.stage(id_, "fetching", 0, total);
-  session::BlobContext pool{session::BlobRole::kEvaluation, context_.enclave.domain(),
-                            session_.session_tag,           session_.opener,
-                            session_.terms.enclave_id,      H256{}};
-  lm::RowReport ignored;
-  try {
-    std::string text = fetch_plaintext(session_.terms.eval_root, pool, "the evaluation pool");
-    out.pool = lm::read_rows(as_bytes(text), "evaluation pool", {}, &ignored);
-    wipe(text.data(), text.size());
-    context_.status.stage(id_, "fetching", 1, total);
-    Bytes sample = download_blob(session_.terms.sample_root, "the public sample");
-    out.sample = lm::read_rows(sample, "public sample", {}, &ignored);
-  } catch (const Error& e) {
-    if (e.code() == ErrorCode::kInterrupted) throw;
-    // No pool, no gate: an empty one ends the session with every stake back.
-    log::warn("session {}: the evaluation pool cannot be used: {}", id_, e.what());
-    out.pool.clear();
-  }
-  for (const session::Submission& s : submissions_) {
-    context_.status.stage(id_, "fetching", 2 + out.contributions.size(), total);
-    out.contributions.push_back(fetch_contribution(s));
-  }
-  return out;
+  context_.model.check_recipe(recipe_);
 }
 
 Job::GateRecord Job::gate(const Rows& rows) {
@@ -298,12 +210,25 @@ std::vector<session::Owner> Job::seal_keys(const GateRecord& record, ByteView ke
   return out;
 }
 
+// After a restart the verdicts come from the journal, and the rows from outside once more.
+void Job::check_all_there(const Rows& rows, const GateRecord& record) const {
+  if (rows.pool.empty()) throw Pending("the evaluation pool is not available any more");
+  for (size_t i = 0; i < rows.contributions.size(); ++i) {
+    if (record.report.contributors[i].verdict == session::Verdict::kAccept &&
+        rows.contributions[i].delivery != gate::Delivery::kDelivered) {
+      throw Pending("the blob of " + to_hex0x(rows.contributions[i].contributor.bytes) +
+                    " is not available any more");
+    }
+  }
+}
+
 session::ResultCertificate Job::train(const Rows& rows, const GateRecord& record,
                                       const H256& gate_root) {
   session::ResultCertificate result = base_result(record, gate_root);
   auto accepted = std::ranges::count(record.report.contributors, session::Verdict::kAccept,
                                      &session::GateFinding::verdict);
   if (accepted < session_.terms.min_accepted) return result;
+  check_all_there(rows, record);
 
   lm::Engine& engine = context_.model.engine(lm::numeric_from_name(recipe_.numeric_path));
   lm::ExampleOptions options = context_.model.example_options(recipe_);

@@ -23,6 +23,11 @@ lm::Engine& BaseModel::engine(lm::NumericPath path) {
   return *engine_;
 }
 
+void BaseModel::forget_rows() {
+  engine_.reset();
+  tokenizer_.forget_words();
+}
+
 void BaseModel::check_recipe(const session::Recipe& recipe) const {
   if (recipe.trainer != "enclave") {
     throw Error(ErrorCode::kBadInput, "recipe: this enclave trains by itself only",

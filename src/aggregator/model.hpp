@@ -29,6 +29,9 @@ class BaseModel {
   // Error{kUnsupported} if this machine cannot run the path.
   lm::Engine& engine(lm::NumericPath path);
 
+  // Drops the engine and whatever else has seen rows; what is needed again is made again.
+  void forget_rows();
+
   // Throws Error{kBadInput} naming what of the recipe this service cannot do.
   void check_recipe(const session::Recipe& recipe) const;
   lm::ExampleOptions example_options(const session::Recipe& recipe) const;

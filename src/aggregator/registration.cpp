@@ -4,13 +4,21 @@
 #include "base/hex.hpp"
 #include "base/log.hpp"
 #include "tee/binding.hpp"
+#include "tee/evidence.hpp"
 #include "tee/quote.hpp"
 
 namespace ffe::aggregator {
+namespace {
 
-Registrar::Registrar(Enclave& enclave, tee::EvidenceProvider& provider, CollateralFeed& collateral,
-                     session::Registry& registry, evm::Sender& sender, const Address& payee)
+constexpr std::string_view kScope = "enclave", kKey = "registration";
+
+}  // namespace
+
+Registrar::Registrar(Enclave& enclave, Journal& journal, tee::EvidenceProvider& provider,
+                     CollateralFeed& collateral, session::Registry& registry, evm::Sender& sender,
+                     const Address& payee)
     : enclave_(enclave),
+      journal_(journal),
       provider_(provider),
       collateral_(collateral),
       registry_(registry),
@@ -52,6 +60,32 @@ bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& r
   }
 }
 
+std::optional<Registration> Registrar::recall(const Registration& fresh) const {
+  auto saved = journal_.get(kScope, kKey);
+  if (!saved) return std::nullopt;
+  const Json j = parse_json(as_text(*saved), "journal");
+  if (json_string(j, "enclaveId", "journal") != to_hex0x(fresh.enclave_id.bytes)) {
+    return std::nullopt;
+  }
+  Registration out = fresh;
+  out.evidence = tee::evidence_from_json(j);
+  out.evidence.simulated = fresh.evidence.simulated;
+  out.ext = from_hex(json_string(j, "ext", "journal"));
+  return out;
+}
+
+std::shared_ptr<const Registration> Registrar::keep(Registration registration,
+                                                    uint64_t valid_until) {
+  registration.valid_until = valid_until;
+  Json j = tee::to_json(registration.evidence);
+  j["enclaveId"] = to_hex0x(registration.enclave_id.bytes);
+  j["ext"] = to_hex0x(registration.ext);
+  journal_.set(kScope, kKey, as_bytes(j.dump()));
+  std::lock_guard lock(mutex_);
+  current_ = std::make_shared<const Registration>(std::move(registration));
+  return current_;
+}
+
 std::shared_ptr<const Registration> Registrar::current() const {
   std::lock_guard lock(mutex_);
   return current_;
@@ -71,6 +105,11 @@ std::shared_ptr<const Registration> Registrar::ensure(uint64_t margin_seconds) {
                     " in the registry: it cannot come back",
                 "start with a new data folder: a new signer is a new enclave");
   }
+  const std::optional<Registration> known = recall(fresh);
+  if (known && record.status == session::EnclaveStatus::kActive && record.payee == payee_ &&
+      record.valid_until > block.timestamp + margin_seconds) {
+    return keep(*known, record.valid_until);
+  }
   log::info("registering enclave {}", to_hex0x(fresh.enclave_id.bytes));
   tee::Quote quote = tee::parse_quote(fresh.evidence.quote);
   OnchainCollateral(sender_.rpc(), registry_.dcap_verifier())
@@ -84,14 +123,11 @@ std::shared_ptr<const Registration> Registrar::ensure(uint64_t margin_seconds) {
     registry_.register_enclave(sender_, fresh.evidence.quote, fresh.ext, payee_, signature);
   }
   // Clients verify the quote that registered, so what came with it stays beside it.
-  if (auto known = current(); renewed && known && known->enclave_id == fresh.enclave_id) {
+  if (renewed && known) {
     fresh.evidence = known->evidence;
     fresh.ext = known->ext;
   }
-  fresh.valid_until = registry_.enclave(fresh.enclave_id).valid_until;
-  std::lock_guard lock(mutex_);
-  current_ = std::make_shared<const Registration>(std::move(fresh));
-  return current_;
+  return keep(fresh, registry_.enclave(fresh.enclave_id).valid_until);
 }
 
 }  // namespace ffe::aggregator

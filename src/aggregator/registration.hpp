@@ -22,13 +22,15 @@ struct Registration {
 
 class Registrar {
  public:
-  Registrar(Enclave& enclave, tee::EvidenceProvider& provider, CollateralFeed& collateral,
-            session::Registry& registry, evm::Sender& sender, const Address& payee);
+  Registrar(Enclave& enclave, Journal& journal, tee::EvidenceProvider& provider,
+            CollateralFeed& collateral, session::Registry& registry, evm::Sender& sender,
+            const Address& payee);
 
   // Registers this enclave with a fresh quote unless the registry holds it and it is valid for
-  // another `margin_seconds` of the chain's time (this machine's clock belongs to its host). Throws
-  // Error{kAttestation} if the registry knows it as retired or revoked, kUnsupported for evidence
-  // that the registry cannot read.
+  // another `margin_seconds` of the chain's time (this machine's clock belongs to its host); after
+  // a restart the quote that registered comes from the journal. Throws Error{kAttestation} if the
+  // registry knows it as retired or revoked, kUnsupported for evidence that the registry cannot
+  // read.
   std::shared_ptr<const Registration> ensure(uint64_t margin_seconds);
 
   // What ensure() returned last; null before. For any thread.
@@ -36,9 +38,13 @@ class Registrar {
 
  private:
   Registration attest(const evm::Block& block);
+  // What an earlier process of this enclave registered; nothing if it was another enclave.
+  std::optional<Registration> recall(const Registration& fresh) const;
+  std::shared_ptr<const Registration> keep(Registration registration, uint64_t valid_until);
   bool renew(const Registration& fresh, const session::EnclaveRecord& record);
 
   Enclave& enclave_;
+  Journal& journal_;
   tee::EvidenceProvider& provider_;
   CollateralFeed& collateral_;
   session::Registry& registry_;

@@ -13,6 +13,7 @@
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
+#include "base/secret.hpp"
 #include "evm/keystore.hpp"
 #include "tee/platform.hpp"
 
@@ -22,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kRenewBefore = 86400;  // seconds
+constexpr std::chrono::seconds kPendingPause{2};
 
 tee::PlatformOptions platform_options(const Config& config) {
   tee::PlatformOptions out;
@@ -30,6 +32,18 @@ tee::PlatformOptions platform_options(const Config& config) {
   out.app_id = config.app_id;
   out.simulator_dir = config.simulator_dir;
   return out;
+}
+
+tee::Platform open_platform(const Config& config) {
+  tee::Platform platform = tee::open_platform(platform_options(config));
+  if (!keep_out_of_swap()) {
+    const std::string problem = "this machine has swap, and rows in memory could reach its disk";
+    if (!platform.provider->simulated()) {
+      throw Error(ErrorCode::kIo, problem, "swapoff -a, or LimitMEMLOCK=infinity for the service");
+    }
+    log::warn("{}", problem);
+  }
+  return platform;
 }
 
 fs::path make_private_dir(const fs::path& dir) {
@@ -48,24 +62,34 @@ storage::ClientOptions storage_options(const Config& config) {
   return options;
 }
 
+evm::SenderOptions sender_options(const Config& config) {
+  evm::SenderOptions options;
+  options.wait.confirmations = std::max<uint64_t>(config.confirmations, 1);
+  return options;
+}
+
 }  // namespace
 
 struct Service::Impl {
   explicit Impl(const Config& config)
       : config(config),
         data_dir(make_private_dir(config.data_dir)),
-        platform(tee::open_platform(platform_options(config))),
+        platform(open_platform(config)),
         journal(data_dir / "journal.sqlite", platform.sealer.get()),
         rpc(config.rpc_url, session::rpc_options()),
-        sender(rpc, evm::load_key_file(config.keystore_file,
-                                       evm::read_password_file(config.password_file))),
+        sender(
+            rpc,
+            evm::load_key_file(config.keystore_file, evm::read_password_file(config.password_file)),
+            sender_options(config)),
         coordinator(rpc, config.coordinator),
         registry(rpc, config.registry),
         storage(storage_options(config)),
+        blobs(data_dir / "blobs", storage, config.max_disk_bytes),
         model(config.model_path, config.model_name, config.threads),
         enclave(journal, {rpc.chain_id(), config.coordinator}, platform.provider->signing_key()),
         collateral(*platform.provider, config),
-        registrar(enclave, *platform.provider, collateral, registry, sender, config.payee) {
+        registrar(enclave, journal, *platform.provider, collateral, registry, sender,
+                  config.payee) {
     if (coordinator.registry() != config.registry) {
       throw Error(ErrorCode::kUsage, "chain.registry is not the coordinator's registry",
                   "the coordinator uses " + to_hex0x(coordinator.registry().bytes));
@@ -81,6 +105,7 @@ struct Service::Impl {
   void tick();
   void visit(const evm::U256& id);
   void work(const session::OpenedSession& session);
+  std::optional<session::SessionState> final_state(const evm::U256& id);
 
   Config config;
   fs::path data_dir;
@@ -91,6 +116,7 @@ struct Service::Impl {
   session::Coordinator coordinator;
   session::Registry registry;
   storage::Client storage;
+  BlobStore blobs;
   BaseModel model;
   Enclave enclave;
   StatusBoard status;
@@ -141,7 +167,8 @@ void Service::run() {
 }
 
 // Sessions are taken in the order in which they were opened, one at a time: each gets the whole
-// machine, and none waits longer than those before it need.
+// machine, and none waits longer than those before it need. Who waits for something outside steps
+// back.
 void Service::Impl::tick() {
   H256 enclave_id = registrar.ensure(kRenewBefore)->enclave_id;
   for (const evm::U256& id : coordinator.sessions_of_enclave(enclave_id)) {
@@ -163,34 +190,50 @@ void Service::Impl::visit(const evm::U256& id) {
   }
   session::OpenedSession opened = coordinator.opened(id);
   if (view.state == session::SessionState::kSealed) work(opened);
-  view = coordinator.view(id);
-  if (view.state != session::SessionState::kSealed) {
+  if (auto state = final_state(id)) {
     enclave.forget(opened.session_tag);
-    status.stage(name, "over: " + std::string(session::name(view.state)));
+    blobs.forget(to_hex(opened.session_tag.bytes));
+    status.stage(name, "over: " + std::string(session::name(*state)));
     over.insert(name);
   }
 }
 
+// As many blocks ago as make a block final here: keys that are forgotten do not come back with a
+// reorganisation.
+std::optional<session::SessionState> Service::Impl::final_state(const evm::U256& id) {
+  const uint64_t head = rpc.block_number();
+  const uint64_t behind = std::max<uint64_t>(config.confirmations, 1) - 1;
+  if (head < behind) return std::nullopt;
+  const session::SessionState state = coordinator.view(id, head - behind).state;
+  switch (state) {
+    case session::SessionState::kNone:
+    case session::SessionState::kOpen:
+    case session::SessionState::kSealed:
+      return std::nullopt;
+    default:
+      return state;
+  }
+}
+
 void Service::Impl::work(const session::OpenedSession& opened) {
-  JobContext context{journal,
-                     enclave,
-                     model,
-                     status,
-                     coordinator,
-                     storage,
-                     sender,
-                     data_dir,
-                     config.max_data_bytes,
-                     config.blob_window_seconds};
+  JobContext context{config, journal, enclave, model, status, coordinator, storage, blobs, sender};
   std::string name = opened.id.to_string();
   auto now = std::chrono::steady_clock::now();
   auto retry = retries.find(name);
   if (retry != retries.end() && now < retry->second.at) return;
+  struct Forget {
+    BaseModel& model;
+    ~Forget() { model.forget_rows(); }
+  } forget{model};
   try {
     Job(context, opened).run();
     retries.erase(name);
-  } catch (const Error& e) {
-    if (e.code() == ErrorCode::kInterrupted) throw;
+  } catch (const Pending& e) {
+    status.error(name, e.what());
+    retries[name] = {now + kPendingPause};
+  } catch (const std::exception& e) {
+    const auto* error = dynamic_cast<const Error*>(&e);
+    if (error != nullptr && error->code() == ErrorCode::kInterrupted) throw;
     // Tried again, ever more slowly, because attempts cost gas; the contract's deadline ends what
     // cannot succeed.
     status.error(name, e.what());

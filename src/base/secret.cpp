@@ -1,5 +1,7 @@
 #include "base/secret.hpp"
 
+#include <fstream>
+#include <string>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -26,7 +28,7 @@ SecretBytes::SecretBytes(size_t size) : size_(size) {
   void* p = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) throw Error(ErrorCode::kIo, "out of memory for a secret");
   data_ = static_cast<uint8_t*>(p);
-  locked_ = mlock(p, mapped_) == 0;
+  mlock(p, mapped_);
   madvise(p, mapped_, MADV_DONTDUMP);
 }
 
@@ -37,8 +39,7 @@ SecretBytes::SecretBytes(ByteView source) : SecretBytes(source.size()) {
 SecretBytes::SecretBytes(SecretBytes&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      mapped_(std::exchange(other.mapped_, 0)),
-      locked_(std::exchange(other.locked_, false)) {}
+      mapped_(std::exchange(other.mapped_, 0)) {}
 
 SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
   if (this != &other) {
@@ -46,7 +47,6 @@ SecretBytes& SecretBytes::operator=(SecretBytes&& other) noexcept {
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
     mapped_ = std::exchange(other.mapped_, 0);
-    locked_ = std::exchange(other.locked_, false);
   }
   return *this;
 }
@@ -67,6 +67,17 @@ void harden_process() {
   if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
     throw Error(ErrorCode::kIo, "cannot disable core dumps and tracing of this process");
   }
+}
+
+bool keep_out_of_swap() {
+  std::ifstream swaps("/proc/swaps");
+  std::string heading, device;
+  std::getline(swaps, heading);
+  if (!std::getline(swaps, device)) return true;
+  // With a limit on locked memory, later allocations would fail instead.
+  rlimit limit{};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY) return false;
+  return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0;
 }
 
 }  // namespace ffe

@@ -12,8 +12,8 @@ void wipe(void* data, size_t size);
 // True if the two have equal length and content; takes time that depends on the length only.
 bool equal_constant_time(ByteView a, ByteView b);
 
-// Move-only bytes in their own mlock-ed pages (mlock failures are tolerated: a contributor's
-// machine may not allow it; the enclave checks locked() and refuses to start).
+// Move-only bytes in their own mlock-ed pages. mlock failures are tolerated: a contributor's machine
+// may not allow it, and the enclave service keeps its whole memory out of swap.
 class SecretBytes {
  public:
   SecretBytes() = default;
@@ -31,7 +31,6 @@ class SecretBytes {
   const uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  bool locked() const { return locked_; }
   ByteView view() const { return {data_, size_}; }
   std::span<uint8_t> span() { return {data_, size_}; }
 
@@ -41,11 +40,14 @@ class SecretBytes {
   uint8_t* data_ = nullptr;
   size_t size_ = 0;
   size_t mapped_ = 0;
-  bool locked_ = false;
 };
 
 // Disables core dumps and ptrace of this process (best effort off Linux TDs; throws Error{kIo} if
 // the kernel refuses). Called first thing by the enclave service and by commands that hold keys.
 void harden_process();
+
+// Locks the memory of this process, now and later, where swap is on. False if the kernel refuses,
+// so that the system may write memory to its disk.
+bool keep_out_of_swap();
 
 }  // namespace ffe

@@ -89,7 +89,7 @@ Devnet::~Devnet() {
 }
 
 void Devnet::stop() {
-  while (!processes_.empty()) processes_.pop_back();
+  for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) part->second.process.reset();
 }
 
 void Devnet::step(std::string_view what) {
@@ -98,28 +98,57 @@ void Devnet::step(std::string_view what) {
 }
 
 void Devnet::check() {
-  for (Process& p : processes_) {
-    if (!p.running()) {
-      throw Error(ErrorCode::kFailed, p.name() + " ended by itself\n" + p.log_tail());
+  for (auto& [part, p] : parts_) {
+    if (p.process && !p.process->running()) {
+      throw Error(ErrorCode::kFailed, p.name + " ended by itself\n" + p.process->log_tail());
     }
   }
 }
 
-void Devnet::wait_for(Process& process, const std::string& what, int seconds,
-                      const std::function<bool()>& ready) {
-  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+bool Devnet::running(Part part) {
+  Running& p = parts_.at(part);
+  return p.process && p.process->running();
+}
+
+pid_t Devnet::pid(Part part) const {
+  return parts_.at(part).process->pid();
+}
+
+void Devnet::kill(Part part, int signal) {
+  if (signal != SIGTERM && running(part)) ::kill(parts_.at(part).process->pid(), signal);
+  parts_.at(part).process.reset();  // with SIGTERM, and some patience
+}
+
+void Devnet::launch(Part part, const std::vector<std::string>& before,
+                    const std::vector<std::string>& behind) {
+  Running& p = parts_.at(part);
+  std::vector<std::string> words = before;
+  words.insert(words.end(), p.command.begin(), p.command.end());
+  words.insert(words.end(), behind.begin(), behind.end());
+  p.process = std::make_unique<Process>(p.name, words, p.log);
+}
+
+void Devnet::start(Part part) {
+  launch(part, {});
+  wait_for(parts_.at(part));
+}
+
+void Devnet::wait_for(Running& part) {
+  constexpr int kSeconds = 60;
+  auto end = std::chrono::steady_clock::now() + std::chrono::seconds(kSeconds);
   while (true) {
     check_interrupt();
-    if (!process.running()) {
-      throw Error(ErrorCode::kFailed, what + " did not start\n" + process.log_tail());
+    if (!part.process->running()) {
+      throw Error(ErrorCode::kFailed, part.name + " did not start\n" + part.process->log_tail());
     }
     try {
-      if (ready()) return;
+      if (part.ready()) return;
     } catch (const Error&) {  // not listening yet
     }
     if (std::chrono::steady_clock::now() > end) {
-      throw Error(ErrorCode::kFailed, what + " is not ready after " + std::to_string(seconds) +
-                                          " seconds\n" + process.log_tail());
+      throw Error(ErrorCode::kFailed, part.name + " is not ready after " +
+                                          std::to_string(kSeconds) + " seconds\n" +
+                                          part.process->log_tail());
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -128,16 +157,22 @@ void Devnet::wait_for(Process& process, const std::string& what, int seconds,
 void Devnet::start_chain() {
   int port = free_port(options_.rpc_port);
   step(fmt::format("local chain (anvil, cancun) on port {}", port));
-  processes_.emplace_back(
-      "anvil",
-      std::vector<std::string>{anvil_path(), "--hardfork", "cancun", "--port", std::to_string(port),
-                               "--chain-id", std::to_string(kChainId), "--silent"},
-      options_.dir / "anvil.log");
   network_.name = "devnet";
   network_.chain_id = kChainId;
   network_.rpc_url = loopback(port);
   rpc_ = std::make_unique<evm::RpcClient>(network_.rpc_url, session::rpc_options());
-  wait_for(processes_.back(), "the local chain", 20, [&] { return rpc_->chain_id() == kChainId; });
+  std::vector<std::string> command = {anvil_path(),
+                                      "--hardfork",
+                                      "cancun",
+                                      "--port",
+                                      std::to_string(port),
+                                      "--chain-id",
+                                      std::to_string(kChainId),
+                                      "--silent"};
+  command.insert(command.end(), options_.chain_arguments.begin(), options_.chain_arguments.end());
+  parts_[Part::kChain] = {"the local chain", command, options_.dir / "anvil.log",
+                          [&] { return rpc_->raw("eth_chainId").is_string(); }, nullptr};
+  start(Part::kChain);
   faucet_ = std::make_unique<evm::Sender>(*rpc_, crypto::PrivateKey::from(from_hex(kFaucetKey)));
 }
 
@@ -162,23 +197,39 @@ void Devnet::deploy_contracts() {
 void Devnet::start_storage() {
   int port = free_port(options_.storage_port);
   step(fmt::format("0G Storage node on port {}", port));
-  processes_.emplace_back(
-      "storage node",
-      std::vector<std::string>{(executable_dir() / "ffe").string(), "storage", "serve", "--dir",
-                               (options_.dir / "storage").string(), "--rpc-url", network_.rpc_url,
-                               "--flow", to_hex0x(deployment_.flow.bytes), "--port",
-                               std::to_string(port)},
-      options_.dir / "storage.log");
   network_.storage_nodes = {loopback(port)};
-  net::JsonRpcClient node(network_.storage_nodes.front());
-  wait_for(processes_.back(), "the storage node", 20,
-           [&] { return node.call("zgs_getStatus").is_object(); });
+  parts_[Part::kStorage] = {
+      "the storage node",
+      {(executable_dir() / "ffe").string(), "storage", "serve", "--dir",
+       (options_.dir / "storage").string(), "--rpc-url", network_.rpc_url, "--flow",
+       to_hex0x(deployment_.flow.bytes), "--port", std::to_string(port)},
+      options_.dir / "storage.log",
+      [&] {
+        return net::JsonRpcClient(network_.storage_nodes.front()).call("zgs_getStatus").is_object();
+      },
+      nullptr};
+  start(Part::kStorage);
 }
 
 void Devnet::start_enclave() {
   int port = free_port(options_.enclave_port);
   step(fmt::format("enclave service on port {} (simulated TDX: no protection)", port));
+  network_.enclave_urls = {loopback(port)};
   fund(operator_key_.address(), evm::parse_ether("1000"));
+  parts_[Part::kEnclave] = {
+      "the enclave service",
+      {(executable_dir() / "ffe-aggregator").string(), "--config", write_enclave_config(port)},
+      options_.dir / "aggregator.log",
+      [&] {
+        net::HttpRequest request;
+        request.url = enclave_url() + "/readyz";
+        return net::HttpClient().send(request).ok();
+      },
+      nullptr};
+  start(Part::kEnclave);
+}
+
+std::string Devnet::write_enclave_config(int port) {
   fs::path keys = private_dir(options_.dir / "operator");
   FixedBytes<16> random;
   crypto::random_bytes(random.bytes);
@@ -199,19 +250,10 @@ void Devnet::start_enclave() {
       quoted(options_.model_name), options_.threads, quoted((options_.dir / "platform").string()),
       quoted(to_hex0x(operator_key_.address().bytes)), quoted((keys / "operator.json").string()),
       quoted((keys / "password").string()));
-  write_file_atomic(options_.dir / "aggregator.toml", as_bytes(config), 0600);
-  processes_.emplace_back(
-      "ffe-aggregator",
-      std::vector<std::string>{(executable_dir() / "ffe-aggregator").string(), "--config",
-                               (options_.dir / "aggregator.toml").string()},
-      options_.dir / "aggregator.log");
-  network_.enclave_urls = {loopback(port)};
-  net::HttpClient http;
-  wait_for(processes_.back(), "the enclave service", 60, [&] {
-    net::HttpRequest request;
-    request.url = enclave_url() + "/readyz";
-    return http.send(request).ok();
-  });
+  config += "\n" + options_.enclave_settings;
+  fs::path file = options_.dir / "aggregator.toml";
+  write_file_atomic(file, as_bytes(config), 0600);
+  return file.string();
 }
 
 void Devnet::fund(const Address& account, const evm::U256& wei) {

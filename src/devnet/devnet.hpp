@@ -4,8 +4,9 @@
 
 #include <filesystem>
 #include <functional>
-#include <list>
+#include <map>
 #include <memory>
+#include <signal.h>
 #include <string>
 #include <string_view>
 
@@ -23,10 +24,15 @@ struct DevnetOptions {
   int rpc_port = 0;  // 0: any free one
   int storage_port = 0;
   int enclave_port = 0;
-  int threads = 0;  // of the enclave; 0: all cores
+  int threads = 0;                           // of the enclave; 0: all cores
+  std::vector<std::string> chain_arguments;  // further ones for anvil
+  std::string enclave_settings;              // further tables of the service's configuration
   // Told what is being started.
   std::function<void(std::string_view what)> on_step;
 };
+
+// In the order in which they are started.
+enum class Part { kChain, kStorage, kEnclave };
 
 // Every process ends with this object, with Ctrl-C, and when this process dies.
 class Devnet {
@@ -48,17 +54,36 @@ class Devnet {
 
   // Throws Error naming a process that ended by itself.
   void check();
+  // Ends one part and waits for its end; the others miss it from then on.
+  void kill(Part part, int signal = SIGKILL);
+  // Starts a part that does not run, on the same data and port, and waits until it answers.
+  void start(Part part);
+  // With words before and behind its command line; does not wait.
+  void launch(Part part, const std::vector<std::string>& before,
+              const std::vector<std::string>& behind = {});
+  void wait_until_ready(Part part) { wait_for(parts_.at(part)); }
+  bool running(Part part);
+  pid_t pid(Part part) const;  // of a part that runs
   // Ends everything, last started first.
   void stop();
 
  private:
   void step(std::string_view what);
+  // What is needed to run a part again.
+  struct Running {
+    std::string name;
+    std::vector<std::string> command;
+    std::filesystem::path log;
+    std::function<bool()> ready;
+    std::unique_ptr<Process> process;
+  };
+
   void start_chain();
   void deploy_contracts();
   void start_storage();
   void start_enclave();
-  void wait_for(Process& process, const std::string& what, int seconds,
-                const std::function<bool()>& ready);
+  std::string write_enclave_config(int port);
+  void wait_for(Running& part);
 
   DevnetOptions options_;
   client::Network network_;
@@ -66,7 +91,7 @@ class Devnet {
   crypto::PrivateKey operator_key_;
   std::unique_ptr<evm::RpcClient> rpc_;
   std::unique_ptr<evm::Sender> faucet_;
-  std::list<Process> processes_;
+  std::map<Part, Running> parts_;
 };
 
 }  // namespace ffe::devnet

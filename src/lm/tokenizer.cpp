@@ -244,6 +244,11 @@ void TokenizerData::encode_normalized(std::string_view text, TextPosition positi
   for (std::string_view piece : pieces) encode_piece(piece, out);
 }
 
+void Tokenizer::forget_words() const {
+  std::lock_guard lock(data_->cache.mutex);
+  data_->cache.pieces = {};
+}
+
 void TokenizerData::encode_piece(std::string_view piece, std::vector<int32_t>& out) const {
   if (piece.size() > kMaxCachedPiece) {
     merge_piece(piece, out);

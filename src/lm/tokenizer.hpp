@@ -59,6 +59,9 @@ class Tokenizer {
   int32_t eos() const;    // -1: none
   bool adds_bos() const;  // plain text begins with bos()
 
+  // encode() remembers the words that it has seen, to be faster; they may be somebody's secret.
+  void forget_words() const;
+
  private:
   friend class StreamDecoder;
   explicit Tokenizer(std::unique_ptr<const TokenizerData> data);

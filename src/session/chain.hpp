@@ -114,7 +114,7 @@ class Coordinator {
   OpenedSession opened(const evm::U256& id) const;
   std::optional<evm::U256> session_of_tag(const H256& tag) const;
   uint64_t session_count() const;
-  SessionView view(const evm::U256& id) const;
+  SessionView view(const evm::U256& id, const evm::BlockTag& tag = {}) const;
   ContributionView contribution(const evm::U256& id, const Address& account) const;
   // In sealing order, with the owner keys as last submitted; each checked against the contract's
   // hashes.

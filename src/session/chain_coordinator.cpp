@@ -95,8 +95,8 @@ uint64_t Coordinator::session_count() const {
   return contract_.call("sessionCount")[0].as_u64();
 }
 
-SessionView Coordinator::view(const evm::U256& id) const {
-  evm::Value s = contract_.call("session", {id})[0];
+SessionView Coordinator::view(const evm::U256& id, const evm::BlockTag& tag) const {
+  evm::Value s = contract_.call("session", {id}, tag)[0];
   SessionView out;
   out.state = static_cast<SessionState>(small(s["state"], 7, "state"));
   out.seal_hash = s["sealHash"].as_h256();

@@ -23,6 +23,16 @@ void for_fragments(const std::filesystem::path& file, uint64_t fragment_bytes, W
   }
 }
 
+uint64_t checked_size(Downloader& downloader, uint64_t max_bytes) {
+  const FileInfo& file = downloader.locate();
+  if (file.size > max_bytes) {
+    throw Error(ErrorCode::kBadInput,
+                to_hex0x(file.root.bytes) + " has " + std::to_string(file.size) +
+                    " bytes, more than the limit of " + std::to_string(max_bytes));
+  }
+  return file.size;
+}
+
 }  // namespace
 
 struct Client::Impl {
@@ -98,9 +108,10 @@ std::vector<UploadResult> Client::upload_fragments(const std::filesystem::path& 
   return results;
 }
 
-void Client::download(const H256& root, const std::filesystem::path& out, Progress progress) {
+void Client::download(const H256& root, const std::filesystem::path& out, Progress progress,
+                      uint64_t max_bytes) {
   Downloader downloader(impl_->options, impl_->http, root);
-  const uint64_t size = downloader.locate().size;
+  const uint64_t size = checked_size(downloader, max_bytes);
   PartFile file(out);
   downloader.run(file, progress);
   file.finish(size);
@@ -108,11 +119,7 @@ void Client::download(const H256& root, const std::filesystem::path& out, Progre
 
 Bytes Client::download(const H256& root, size_t max_bytes) {
   Downloader downloader(impl_->options, impl_->http, root);
-  if (const uint64_t size = downloader.locate().size; size > max_bytes) {
-    throw Error(ErrorCode::kBadInput, to_hex0x(root.bytes) + " has " + std::to_string(size) +
-                                          " bytes, more than the limit of " +
-                                          std::to_string(max_bytes));
-  }
+  checked_size(downloader, max_bytes);
   MemorySink memory;
   downloader.run(memory, {});
   return memory.take();

@@ -111,9 +111,10 @@ class Client {
 
   // Writes the file when every segment's proof holds. Works in "<out>.part" and goes on with what
   // an earlier attempt left there. Throws Error: kNetwork when the root is unknown or no node
-  // answers, kCorrupt naming node and segment when what is left is only altered bytes.
-  void download(const H256& root, const std::filesystem::path& out, Progress progress = {});
-  // Throws Error{kBadInput} if the file is larger than `max_bytes`.
+  // answers, kCorrupt naming node and segment when what is left is only altered bytes, kBadInput if
+  // the file is larger than `max_bytes`.
+  void download(const H256& root, const std::filesystem::path& out, Progress progress = {},
+                uint64_t max_bytes = kMaxFileBytes);
   Bytes download(const H256& root, size_t max_bytes);
   void download_fragments(std::span<const H256> roots, const std::filesystem::path& out,
                           Progress progress = {});

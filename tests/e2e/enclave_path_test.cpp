@@ -80,7 +80,8 @@ class Service {
         enclave_(journal_, {31337, world.deployment.coordinator}),
         feed_(platform, config(world)),
         registry_(world.rpc, world.deployment.registry, world.deployment.block),
-        registrar_(enclave_, platform, feed_, registry_, world.sender, world.sender.address()) {
+        registrar_(enclave_, journal_, platform, feed_, registry_, world.sender,
+                   world.sender.address()) {
     server_.handle("GET", "/v1/enclave", [this](const auto&) {
       auto r = registrar_.current();
       Json body = tee::to_json(r->evidence);

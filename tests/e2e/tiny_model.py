@@ -1,5 +1,6 @@
 """A Hugging Face folder of a few thousand random weights, and rows that it can learn."""
 
+import array
 import json
 import pathlib
 import random
@@ -18,6 +19,17 @@ def byte_vocabulary():
     others = [b for b in range(256) if b not in printable]
     letters = {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(others)}
     return {letters[b]: b for b in range(256)}
+
+
+def write_tensors(file, tensors):
+    """A safetensors file of float32: name → (shape, values)."""
+    header, data = {}, b""
+    for name, (shape, values) in sorted(tensors.items()):
+        end = len(data) + 4 * len(values)
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [len(data), end]}
+        data += values.tobytes()
+    text = json.dumps(header).encode()
+    file.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
 def write(folder, hidden=32, layers=2, seed=1, ends=True):
@@ -70,20 +82,14 @@ def write(folder, hidden=32, layers=2, seed=1, ends=True):
             at + "mlp.down_proj.weight": (hidden, 2 * hidden),
         }
     draw = random.Random(seed)
-    header, data = {}, b""
+    tensors = {}
     for name, shape in sorted(shapes.items()):
         count = shape[0] * (shape[1] if len(shape) == 2 else 1)
         values = [1.0 if len(shape) == 1 else draw.uniform(-0.3, 0.3) for _ in range(count)]
         if "embed" in name and not ends:
             values[256 * hidden :] = [0.0] * (3 * hidden)
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(shape),
-            "data_offsets": [len(data), len(data) + 4 * count],
-        }
-        data += struct.pack(f"<{count}f", *values)
-    text = json.dumps(header).encode()
-    (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+        tensors[name] = (shape, array.array("f", values))
+    write_tensors(folder / "model.safetensors", tensors)
     return folder
 
 
