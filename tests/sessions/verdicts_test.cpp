@@ -31,7 +31,10 @@ evm::U256 stake_back(World& world, size_t party) {
 
 TEST(Verdicts, ACopiedBlobShuffledAnswersAndInvalidRows) {
   World world(learned_model());
-  world.open(5);
+  session::GatePolicy gate = World::quick_gate();
+  gate.statistic = 1;
+  gate.eval_pairs = 80;
+  world.open(5, gate);
   world.submit(0, "alice.jsonl");
   world.submit(1, "bob.jsonl");
   world.commit(2, world.party(0)

@@ -62,7 +62,17 @@ std::unique_ptr<client::Client> World::new_party() {
   return std::make_unique<client::Client>(net_->network(), key);
 }
 
-void World::open(size_t parties, const fs::path& pool) {
+session::GatePolicy World::quick_gate() {
+  session::GatePolicy out;
+  out.statistic = 2;
+  out.eval_pairs = 96;
+  out.min_rows = 16;
+  out.harm_tolerance_micro = 60'000;
+  out.relevance_tolerance_micro = 60'000;
+  return out;
+}
+
+void World::open(size_t parties, const session::GatePolicy& gate) {
   opener_ = new_party();
   parties_.clear();
   client::OpenRequest request;
@@ -71,17 +81,13 @@ void World::open(size_t parties, const fs::path& pool) {
     request.participants.push_back(parties_.back()->address());
   }
   request.enclave_url = net_->enclave_url();
-  request.pool = pool.empty() ? model_ / "pool.jsonl" : pool;
+  request.pool = model_ / "pool.jsonl";
   request.sample = model_ / "sample.jsonl";
   request.recipe.numeric_path = "f32";
   request.recipe.epochs = 1;
   request.recipe.tokens_per_step = 512;
   request.recipe.sequence_length = 128;
-  request.gate.statistic = 2;
-  request.gate.eval_pairs = 96;
-  request.gate.min_rows = 16;
-  request.gate.harm_tolerance_micro = 60'000;
-  request.gate.relevance_tolerance_micro = 60'000;
+  request.gate = gate;
   request.quorum = 2;
   request.stake = evm::parse_ether("0.5");
   request.deliver_seconds = 14 * 86400;

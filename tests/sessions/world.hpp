@@ -32,9 +32,9 @@ class World {
   // configuration, with their tables.
   explicit World(const std::filesystem::path& model, const std::string& settings = "");
 
-  // A session of so many new parties on the model's pool; every party must submit or time must pass
-  // before it is sealed.
-  void open(size_t parties, const std::filesystem::path& pool = "");
+  // A session of so many new parties on the model's pool; it is sealed when all have submitted.
+  void open(size_t parties, const session::GatePolicy& gate = quick_gate());
+  static session::GatePolicy quick_gate();
   client::Client& opener() { return *opener_; }
   client::Client& party(size_t i) { return *parties_.at(i); }
   size_t parties() const { return parties_.size(); }
