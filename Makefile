@@ -10,7 +10,7 @@ MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 
 .PHONY: coverage-contracts prove-contracts slither-contracts
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk test-e2e \
-        fuzz-contracts fuzz demo bench bench-lm bench-storage interop-lm lint tidy format fresh clean
+        fuzz-contracts fuzz soak demo bench bench-lm bench-storage bench-gate interop-lm lint tidy format fresh clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -60,6 +60,16 @@ fuzz-contracts: contracts ## Fuzz the contracts for long
 fuzz: contracts ## Fuzz every parser with libFuzzer (FUZZ_TIME seconds each, FUZZ="lm_gguf …" for some)
 	@scripts/setup-system fuzz
 	@scripts/fuzz $(FUZZ)
+
+soak: build ## Kill the enclave service hundreds of times while chain and storage misbehave (half an hour)
+	@ctest --test-dir $(BUILD) -R '^sessions.model$$' --output-on-failure > /dev/null
+	@$(BUILD)/bin/soak --model $(BUILD)/tests/sessions/learned \
+	  --kill-switch $(BUILD)/tests/sessions/libkill_switch.so --runs 200
+
+bench-gate: build model ## The gate on simulated and real contributions (GATE_MINUTES, default 30; goes on where it stopped)
+	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target bench_gate
+	@bench/gate/run $(BUILD)/bin/bench_gate
 
 coverage-contracts: contracts ## Fail below 98 % of the contracts' lines and branches
 	@npm --prefix contracts run --silent coverage

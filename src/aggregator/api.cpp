@@ -100,7 +100,10 @@ net::ServerResponse Api::evidence() const {
               {"ext", to_hex0x(r.ext)},
               {"validUntil", r.valid_until},
               {"manifest", context_.model.manifest_text()},
-              {"numericPaths", paths}};
+              {"numericPaths", paths},
+              {"limits",
+               {{"contributionBytes", context_.config.max_data_bytes},
+                {"sessionBytes", context_.config.max_session_bytes}}}};
   out.update(tee::to_json(r.evidence));
   out["collateral"] = tee::to_json(context_.collateral.get(tee::parse_quote(r.evidence.quote)));
   return json_response(out);

@@ -225,6 +225,14 @@ SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
   SubmitResult out;
   out.data = check_data(data);
   step(events, "Checking", data.filename().string() + "  " + count(out.data.rows, "row"));
+  const auto limit = contribution_limit(opened.terms);
+  if (limit && out.data.bytes > *limit) {
+    throw Error(ErrorCode::kBadInput,
+                data.filename().string() + " has " + std::to_string(out.data.bytes) +
+                    " bytes; this enclave takes " + std::to_string(*limit) +
+                    " from each contributor to this session",
+                "drop rows: more would be left out, and you with them");
+  }
 
   out.currency = evm::currency_of(rpc_, opened.terms.stake_token);
   out.stake = opened.terms.stake;

@@ -171,6 +171,8 @@ class Client {
   // Collateral and event log from the enclave's service; collateral from Intel if none answers.
   OperatorsPart ask_operator(const H256& enclave_id, const Bytes& registered,
                              const tee::Quote& quote);
+  // What the enclave takes from each contributor, as its service says; nothing where none answers.
+  std::optional<uint64_t> contribution_limit(const session::SessionTerms& terms);
   Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr);
 
   Network network_;

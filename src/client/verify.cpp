@@ -177,6 +177,21 @@ Json Client::ask_enclave(const std::string& url, const std::string& path, const 
               url + path + " answered with HTTP status " + std::to_string(response.status));
 }
 
+std::optional<uint64_t> Client::contribution_limit(const session::SessionTerms& terms) {
+  for (const std::string& url : network_.enclave_urls) {
+    try {
+      const Json answer = ask_enclave(url, "/v1/enclave");
+      if (h256_from_hex(json_string(answer, "enclaveId", url)) != terms.enclave_id) continue;
+      const Json& limits = json_member(answer, "limits", url);
+      const uint64_t all = json_uint(limits, "sessionBytes", url);
+      return std::min(json_uint(limits, "contributionBytes", url), all / terms.participants.size());
+    } catch (const Error&) {
+      continue;  // the operator need not say
+    }
+  }
+  return std::nullopt;
+}
+
 Json Client::enclave_status(const evm::U256& session_id) {
   for (const std::string& url : network_.enclave_urls) {
     try {

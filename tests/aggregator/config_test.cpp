@@ -43,6 +43,8 @@ password_file = "/run/secrets/password"
 
 [limits]
 max_data_bytes = 1048576
+max_session_bytes = 33554432
+max_disk_bytes = 1073741824
 blob_window_seconds = 60
 )";
 
@@ -92,7 +94,20 @@ TEST_F(ConfigTest, ReadsEverySetting) {
   EXPECT_EQ(c.keystore_file, folder_.path() / "key.json");
   EXPECT_EQ(c.password_file, "/run/secrets/password");
   EXPECT_EQ(c.max_data_bytes, 1048576u);
+  EXPECT_EQ(c.max_session_bytes, 33554432u);
+  EXPECT_EQ(c.max_disk_bytes, 1073741824u);
   EXPECT_EQ(c.blob_window_seconds, 60u);
+}
+
+TEST_F(ConfigTest, ContributorsShareASessionsMemoryEvenly) {
+  const Config c = read_config(write(kGood));
+  EXPECT_EQ(c.contribution_bytes(2), 1048576u);
+  EXPECT_EQ(c.contribution_bytes(32), 1048576u);
+  EXPECT_EQ(c.contribution_bytes(255), 33554432u / 255);
+  EXPECT_EQ(refusal(with("max_disk_bytes = 1073741824", "max_disk_bytes = 33554432")),
+            ": limits.max_disk_bytes must be at least three times limits.max_session_bytes");
+  EXPECT_EQ(refusal(with("max_session_bytes = 33554432", "max_session_bytes = 1000")),
+            ": limits.max_session_bytes is below 16777216");
 }
 
 TEST_F(ConfigTest, WhatIsLeftOutHasADefault) {
