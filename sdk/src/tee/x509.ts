@@ -83,6 +83,41 @@ function commonName(name: Uint8Array, what: string): string {
   return '';
 }
 
+/** What certificates and lists have in common: SEQUENCE { body, algorithm, signature }. */
+class Envelope {
+  readonly body: DerReader;
+  readonly algorithm: string;
+  private readonly signed: Uint8Array;
+  private readonly signature: Uint8Array;
+
+  /** @throws FFEError `bad_input` */
+  constructor(
+    der: Uint8Array,
+    private readonly what: string,
+  ) {
+    const all = new DerReader(der, what);
+    const outer = all.inside(derTag.sequence);
+    all.end();
+    const body = outer.take(derTag.sequence);
+    this.signed = body.raw;
+    this.body = new DerReader(body.value, what);
+    this.algorithm = outer.inside(derTag.sequence).oid();
+    this.signature = outer.bits();
+    outer.end();
+  }
+
+  /** Takes the body's own copy of the algorithm. */
+  takeAlgorithm(): void {
+    const inner = this.body.inside(derTag.sequence).oid();
+    if (inner !== this.algorithm) this.body.bad('two signature algorithms');
+  }
+
+  isSignedBy(issuer: Certificate): Promise<boolean> {
+    const signature = rawSignature(this.signature, this.what);
+    return verifyP256(issuer.publicKey, this.signed, signature);
+  }
+}
+
 // The key identifier of an authority key identifier extension.
 function authorityKeyId(extensions: Extensions, what: string): Uint8Array | undefined {
   const value = extensions.get(AUTHORITY_KEY_ID);
@@ -102,28 +137,18 @@ export class Certificate {
   readonly notAfter: number;
   readonly extensions: Extensions;
   private readonly version: number;
-  private readonly algorithm: string;
-  private readonly tbs: Uint8Array;
-  private readonly signature: Uint8Array;
+  private readonly envelope: Envelope;
   private readonly point: Uint8Array | undefined;
 
   /** @throws FFEError `bad_input` */
   constructor(der: Uint8Array) {
-    const all = new DerReader(der, 'X.509');
-    if (der.length > MAX_DER) all.bad('certificate too large');
+    if (der.length > MAX_DER) new DerReader(der, 'X.509').bad('certificate too large');
     this.der = der;
-    const outer = all.inside(derTag.sequence);
-    all.end();
-    const body = outer.take(derTag.sequence);
-    this.tbs = body.raw;
-    this.algorithm = outer.inside(derTag.sequence).oid();
-    this.signature = outer.bits();
-    outer.end();
-
-    const tbs = new DerReader(body.value, 'X.509');
+    this.envelope = new Envelope(der, 'X.509');
+    const tbs = this.envelope.body;
     this.version = tbs.next === 0xa0 ? tbs.inside(0xa0).small(2) + 1 : 1;
     this.serialBytes = tbs.integer();
-    if (tbs.inside(derTag.sequence).oid() !== this.algorithm) tbs.bad('two signature algorithms');
+    this.envelope.takeAlgorithm();
     this.issuer = tbs.take(derTag.sequence).raw;
     const validity = tbs.inside(derTag.sequence);
     this.notBefore = validity.time();
@@ -171,7 +196,7 @@ export class Certificate {
    * @throws FFEError `attestation` */
   async check(issuer: Certificate, role: Role, now: number): Promise<void> {
     const { name } = this;
-    if (this.version !== 3 || this.algorithm !== ECDSA_SHA256) {
+    if (this.version !== 3 || this.envelope.algorithm !== ECDSA_SHA256) {
       refuse(`${name}: not X.509 v3 with ECDSA and SHA-256`, NOT_GENUINE);
     }
     if (now < this.notBefore || now > this.notAfter) {
@@ -193,8 +218,7 @@ export class Certificate {
         NOT_GENUINE,
       );
     }
-    const signature = rawSignature(this.signature, 'X.509');
-    if (!(await verifyP256(issuer.publicKey, this.tbs, signature))) {
+    if (!(await this.envelope.isSignedBy(issuer))) {
       refuse(`${name}: signature of ${issuer.name} is wrong`, NOT_GENUINE);
     }
     this.checkConstraints(role, name);
@@ -286,25 +310,16 @@ export class RevocationList {
   readonly entries: number;
   private readonly thisUpdate: number;
   private readonly issuer: Uint8Array;
-  private readonly tbs: Uint8Array;
-  private readonly algorithm: string;
-  private readonly signature: Uint8Array;
+  private readonly envelope: Envelope;
   private readonly extensions: Extensions;
   private readonly revoked = new Set<string>();
 
   /** @throws FFEError `bad_input` */
   constructor(der: Uint8Array) {
-    const all = new DerReader(der, 'CRL');
-    const outer = all.inside(derTag.sequence);
-    all.end();
-    const body = outer.take(derTag.sequence);
-    this.tbs = body.raw;
-    this.algorithm = outer.inside(derTag.sequence).oid();
-    this.signature = outer.bits();
-    outer.end();
-    const tbs = new DerReader(body.value, 'CRL');
+    this.envelope = new Envelope(der, 'CRL');
+    const tbs = this.envelope.body;
     if (tbs.next === derTag.integer) tbs.small(1);
-    if (tbs.inside(derTag.sequence).oid() !== this.algorithm) tbs.bad('two signature algorithms');
+    this.envelope.takeAlgorithm();
     this.issuer = tbs.take(derTag.sequence).raw;
     this.thisUpdate = tbs.time();
     this.nextUpdate = tbs.time();
@@ -331,11 +346,8 @@ export class RevocationList {
         "fetch collateral for this quote's PCK issuer",
       );
     }
-    const signature = rawSignature(this.signature, 'CRL');
-    if (
-      this.algorithm !== ECDSA_SHA256 ||
-      !(await verifyP256(issuer.publicKey, this.tbs, signature))
-    ) {
+    const { envelope } = this;
+    if (envelope.algorithm !== ECDSA_SHA256 || !(await envelope.isSignedBy(issuer))) {
       refuse(`${name}: signature is wrong`, 'fetch the collateral again');
     }
     if (now < this.thisUpdate || now > this.nextUpdate) {
