@@ -161,4 +161,5 @@ export type {
   SessionView,
   SlashRecord,
 } from './chain/sessions.js';
+export { amountText, type Currency } from './chain/erc20.js';
 export type { ViemWallet, WalletLike } from './chain/wallet.js';

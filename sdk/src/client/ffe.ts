@@ -3,7 +3,8 @@ import { JsonRpcProvider, Network as EthersNetwork, type TransactionReceipt } fr
 import { toAddress, toHash, toHex, zeroAddress, zeroHash, type Hex } from '../base/bytes.js';
 import { checkAborted, FFEError, sleep } from '../base/errors.js';
 import { Fields, parseJson, type Json } from '../base/json.js';
-import { chainError, insufficientFunds, revertHint } from '../chain/errors.js';
+import { allow, amountText, currencyOf, requireFunds, type Currency } from '../chain/erc20.js';
+import { chainError, revertHint } from '../chain/errors.js';
 import {
   Sessions,
   type Claimable,
@@ -107,7 +108,7 @@ export interface FFEOptions {
   policy?: Policy;
 }
 
-/** What {@link FFE.openSession} takes. Amounts are in wei. */
+/** What {@link FFE.openSession} takes. Amounts are in wei, unless said otherwise. */
 export interface OpenRequest {
   participants: string[];
   /** JSONL to evaluate on, encrypted to the enclave. */
@@ -123,6 +124,9 @@ export interface OpenRequest {
   quorum?: number;
   minAccepted?: number;
   maxRows?: number;
+  /** An ERC-20; default: the chain's own token. Fee and bond are always in that. */
+  stakeToken?: string;
+  /** In the token's smallest unit. */
   stake?: bigint;
   fee?: bigint;
   operatorBond?: bigint;
@@ -142,7 +146,11 @@ export interface SubmitResult {
   blobRoot: Hex;
   dataHash: Hex;
   txHash: Hex;
+  /** What the stake is in. */
+  currency: Currency;
   stake: bigint;
+  /** Of an ERC-20 stake, where one was needed. */
+  approvalTxHash?: Hex;
   replaced: boolean;
 }
 
@@ -170,6 +178,8 @@ export interface Status {
   slashes: SlashRecord[];
   result: FinalRecord | undefined;
   verdicts: ContributorVerdict[];
+  /** What stakes are in. */
+  currency: Currency;
 }
 
 /** What {@link FFE.watch} yields: a session's state, and the enclave's own words where it answers. */
@@ -451,7 +461,7 @@ export class FFE {
     const terms: SessionTerms = {
       enclaveId: enclave,
       codeHash: verified.codeHash,
-      stakeToken: zeroAddress,
+      stakeToken: toAddress(request.stakeToken ?? zeroAddress, 'stakeToken'),
       baseModel: textHash(manifest),
       recipe: textHash(recipe),
       evalRoot,
@@ -499,7 +509,7 @@ export class FFE {
     data: Input,
     options: SubmitOptions = {},
   ): Promise<SubmitResult> {
-    const { sessions, storage } = await this.parts();
+    const { sessions, storage, provider } = await this.parts();
     const account = await this.account();
     const step = steps(options);
     const [source, name] = await this.sourceOf(data);
@@ -523,8 +533,11 @@ export class FFE {
 
     const earlier = await sessions.contribution(opened.id, account.address);
     const replaced = earlier.blobRoot !== zeroHash;
-    const value = replaced || terms.stakeToken !== zeroAddress ? 0n : terms.stake;
-    if ((await account.balance()) <= value) throw insufficientFunds('submitting');
+    const currency = await currencyOf(provider, terms.stakeToken);
+    if (!replaced) {
+      await requireFunds(provider, account, currency, terms.stake);
+      step('Staking', amountText(terms.stake, currency));
+    }
 
     const ownerKey = await this.ownerKey(opened, account, options.ownerKey);
     const blob = await this.encrypted(opened, source, ownerKey, account, options);
@@ -533,6 +546,16 @@ export class FFE {
 
     const call = sessions.coordinator.encode('submit', [opened.id, blobRoot, toHex(ownerKey)]);
     const { address } = sessions.coordinator;
+    const { stakeToken, stake } = terms;
+    const native = stakeToken === zeroAddress;
+    const value = replaced || !native ? 0n : stake;
+    const approvalTxHash =
+      replaced || native
+        ? undefined
+        : await allow(provider, account, stakeToken, address, stake, options.signal);
+    if (approvalTxHash !== undefined) {
+      step('Approving', `the coordinator to take ${amountText(stake, currency)}`);
+    }
     const receipt = await account.send('submitting', address, call, value, options.signal);
     this.pending.delete(opened.id);
     await blob.blob.discard();
@@ -543,7 +566,9 @@ export class FFE {
       blobRoot,
       dataHash: blob.dataHash,
       txHash,
-      stake: terms.stake,
+      currency,
+      stake,
+      ...(approvalTxHash !== undefined && { approvalTxHash }),
       replaced,
     };
   }
@@ -723,16 +748,17 @@ export class FFE {
 
   /** Everything that the chain knows about a session. */
   async status(sessionId: bigint | number | string): Promise<Status> {
-    const { sessions } = await this.parts();
+    const { sessions, provider } = await this.parts();
     const opened = await sessions.opened(sessionNumber(sessionId));
-    const [view, submissions, slashes, result, verdicts] = await Promise.all([
+    const [view, submissions, slashes, result, verdicts, currency] = await Promise.all([
       sessions.view(opened.id),
       sessions.submissions(opened),
       sessions.slashes(opened),
       sessions.finalRecord(opened),
       sessions.verdicts(opened),
+      currencyOf(provider, opened.terms.stakeToken),
     ]);
-    return { opened, view, submissions, slashes, result, verdicts };
+    return { opened, view, submissions, slashes, result, verdicts, currency };
   }
 
   /** The enclave service's own words about a session; undefined where none answers. */
