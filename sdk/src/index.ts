@@ -134,21 +134,21 @@ export {
   type Verification,
 } from './tee/verify.js';
 export { EnclaveService, requireEnclave, type EnclaveVerification } from './client/enclave.js';
-export {
-  FFE,
-  type CallOptions,
-  type FFEOptions,
-  type Input,
-  type Model,
-  type OpenRequest,
-  type OpenResult,
-  type ProgressEvent,
-  type Status,
-  type SubmitOptions,
-  type SubmitResult,
-  type TransferOptions,
-  type WatchEvent,
-} from './client/ffe.js';
+export { FFE } from './client/ffe.js';
+export type {
+  CallOptions,
+  FFEOptions,
+  Input,
+  Model,
+  OpenRequest,
+  OpenResult,
+  ProgressEvent,
+  Status,
+  SubmitOptions,
+  SubmitResult,
+  TransferOptions,
+  WatchEvent,
+} from './client/types.js';
 export { parseNetwork, type Network } from './client/network.js';
 export type { DataCheck } from './client/rows.js';
 export type {

@@ -3,12 +3,10 @@
 import { equalBytes, fromHex, type Hex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
 import { Fields, parseJson, type Json } from '../base/json.js';
-import type { Sessions } from '../chain/sessions.js';
 import { enclaveId as enclaveIdOf, type SessionTerms } from '../session/terms.js';
 import { parseEnclaveExt, reportDataOf } from '../tee/binding.js';
 import type { Check } from '../tee/checklist.js';
 import { collateralFromJson, type Collateral } from '../tee/collateral.js';
-import type { Policy } from '../tee/policy.js';
 import { parseQuote, workloadId } from '../tee/quote.js';
 import {
   developmentRoot,
@@ -17,6 +15,7 @@ import {
   verifyQuote,
   type Verification,
 } from '../tee/verify.js';
+import type { Context } from './context.js';
 import type { Network } from './network.js';
 
 const TIMEOUT = 30_000;
@@ -148,13 +147,12 @@ function judgeLinks(intact: boolean, links: readonly Link[]): Check[] {
 /** Takes the registered quote from the chain and collateral from the enclave's service, and verifies
  * everything off chain. */
 export async function verifyEnclave(
-  network: Network,
-  sessions: Sessions,
+  context: Context,
   id: Hex,
-  policy: Policy,
   terms?: SessionTerms,
   signal?: AbortSignal,
 ): Promise<EnclaveVerification> {
+  const { network, sessions } = await context.parts();
   const record = await sessions.enclave(id);
   const registration = record.state === 'unknown' ? undefined : await sessions.registration(id);
   if (registration === undefined) {
@@ -171,7 +169,7 @@ export async function verifyEnclave(
     await fetchCollateral(network, id, signal),
     anchor,
     Math.floor(Date.now() / 1000),
-    { ...policy, allowDevelopment: root !== undefined },
+    { ...context.options.policy, allowDevelopment: root !== undefined },
   );
   const { td } = quote.quote ?? parseQuote(registration.quote);
   const code = workloadId(td);

@@ -3,7 +3,7 @@
 // C++ command says them. The main command line is the C++ one.
 import { parseArgs } from 'node:util';
 import { exitStatus, FFEError } from '../base/errors.js';
-import type { ProgressEvent } from '../client/ffe.js';
+import type { ProgressEvent } from '../client/types.js';
 import { FFE } from './ffe.js';
 import { askPassword, readPasswordFile, walletFromKeystore } from './keystore.js';
 

@@ -1,26 +1,23 @@
 import { existsSync } from 'node:fs';
 import { FFEError } from '../base/errors.js';
-import { FFE as BaseFFE, type CallOptions, type Input, type Model } from '../client/ffe.js';
-import type { Network } from '../client/network.js';
-import type { Source } from '../session/blob.js';
-import type { SpoolWriter } from '../storage/spool.js';
+import { FFE as BaseFFE } from '../client/ffe.js';
+import { browserSurroundings, type Surroundings } from '../client/surroundings.js';
+import type { CallOptions, Model } from '../client/types.js';
 import { fileSource, findNetwork, newFileSpool, writeFolder } from './files.js';
+
+const nodeSurroundings: Surroundings = {
+  findNetwork: (name) =>
+    /^https?:/.test(name) ? browserSurroundings.findNetwork(name) : findNetwork(name),
+  newSpool: newFileSpool,
+  sourceOf: (input) =>
+    typeof input === 'string' ? fileSource(input) : browserSurroundings.sourceOf(input),
+};
 
 /** The client with Node's files: paths as data, networks by name, adapters written to folders. */
 export class FFE extends BaseFFE {
   /** @internal */
-  protected override findNetwork(name: string): Promise<Network> {
-    return /^https?:/.test(name) ? super.findNetwork(name) : findNetwork(name);
-  }
-
-  /** @internal */
-  protected override newSpool(): Promise<SpoolWriter> {
-    return newFileSpool();
-  }
-
-  /** @internal */
-  protected override sourceOf(input: Input): Promise<[Source, string]> {
-    return typeof input === 'string' ? fileSource(input) : super.sourceOf(input);
+  protected override surroundings(): Surroundings {
+    return nodeSurroundings;
   }
 
   /** As in browsers; with `folder`, which must not exist yet, also written there. */

@@ -1,0 +1,177 @@
+// Submitting rows: the enclave verified, the rows checked, encrypted, stored, committed with the stake.
+import { toHash, toHex, zeroAddress, zeroHash, type Hex } from '../base/bytes.js';
+import { FFEError } from '../base/errors.js';
+import { allow, amountText, currencyOf, requireFunds } from '../chain/erc20.js';
+import { revertHint } from '../chain/errors.js';
+import type { OpenedSession } from '../chain/sessions.js';
+import type { Account } from '../chain/wallet.js';
+import { blobRole, hashSource, type Source } from '../session/blob.js';
+import { deriveOwnerKey, ownerKeyHash } from '../session/owner-key.js';
+import { parseRecipe } from '../session/recipe.js';
+import type { SessionTerms } from '../session/terms.js';
+import { counting, plural, short, steps, type Context, type Pending } from './context.js';
+import { requireEnclave, verifyEnclave, type EnclaveVerification } from './enclave.js';
+import { checkRows } from './rows.js';
+import type { CallOptions, Input, SubmitOptions, SubmitResult } from './types.js';
+
+/** @throws FFEError `session` unless this account may submit now. */
+async function openForSubmission(
+  context: Context,
+  id: bigint,
+  address: Hex,
+): Promise<OpenedSession> {
+  const { sessions } = await context.parts();
+  const refuse = (message: string, hint: string, reason: string): never => {
+    throw new FFEError('session', message, hint, { reason });
+  };
+  const opened = await sessions.opened(id);
+  if (!opened.terms.participants.includes(address)) {
+    const hint = revertHint('NotParticipant');
+    refuse(`${address} is not on the session's list`, hint, 'NotParticipant');
+  }
+  const { state } = await sessions.view(id);
+  if (state !== 'open') {
+    refuse(`session ${id} is ${state}`, 'nothing can be submitted any more', 'WrongState');
+  }
+  const { submitDeadline } = opened.terms;
+  if ((await context.latestBlock()).timestamp >= submitDeadline) {
+    const until = new Date(submitDeadline * 1000).toISOString();
+    const hint = revertHint('SubmitClosed');
+    refuse(`session ${id} took submissions until ${until}`, hint, 'SubmitClosed');
+  }
+  return opened;
+}
+
+async function ownerKeyOf(
+  context: Context,
+  opened: OpenedSession,
+  account: Account,
+  kind?: SubmitOptions['ownerKey'],
+): Promise<Uint8Array> {
+  const { ecdh } = account;
+  if (kind !== 'x25519' && ecdh !== undefined) return ecdh.publicKey;
+  if (kind === 'secp256k1') {
+    throw new FFEError(
+      'key',
+      'this wallet offers no ECDH with its key',
+      'use ownerKey "x25519", the default for such wallets',
+    );
+  }
+  const { domain } = (await context.parts()).sessions;
+  const pair = await deriveOwnerKey(account.sign, domain, opened.sessionTag, account.address);
+  return pair.publicKey;
+}
+
+/** The blob of an earlier call with the same rows and key, or a new one. */
+async function encrypted(
+  context: Context,
+  opened: OpenedSession,
+  source: Source,
+  ownerKey: Uint8Array,
+  account: Account,
+  options: CallOptions,
+): Promise<Pending> {
+  const { pending } = context;
+  const keyHash = ownerKeyHash(ownerKey);
+  const waiting = pending.get(opened.id);
+  if (waiting !== undefined) {
+    const { hash } = await hashSource(source, options.signal);
+    if (waiting.dataHash === hash && waiting.ownerKeyHash === keyHash) return waiting;
+    await waiting.blob.discard();
+    pending.delete(opened.id);
+  }
+  const blobContext = {
+    role: blobRole.data,
+    domain: (await context.parts()).sessions.domain,
+    binding: opened.sessionHash,
+    contributor: account.address,
+    enclaveId: opened.terms.enclaveId,
+    ownerKeyHash: keyHash,
+  };
+  const { sessionKey } = opened;
+  const { spool, dataHash } = await context.seal(source, sessionKey, blobContext, account, options);
+  steps(options)('Encrypting', `${spool.size} bytes to the enclave's session key`);
+  const fresh: Pending = { dataHash, ownerKeyHash: keyHash, blob: spool };
+  pending.set(opened.id, fresh);
+  return fresh;
+}
+
+function tellVerified(verified: EnclaveVerification, { enclaveId }: SessionTerms): string {
+  return (
+    `enclave ${short(enclaveId)}  TCB ${verified.quote.tcbStatus}  code ` +
+    short(verified.codeHash) +
+    (verified.simulated ? '  (simulated: no protection)' : '')
+  );
+}
+
+/** See `FFE.submit`. */
+export async function submit(
+  context: Context,
+  id: bigint,
+  data: Input,
+  options: SubmitOptions,
+): Promise<SubmitResult> {
+  const { sessions, storage, provider } = await context.parts();
+  const account = await context.account();
+  const step = steps(options);
+  const { signal } = options;
+  const [source, name] = await context.surroundings.sourceOf(data);
+  const opened = await openForSubmission(context, id, account.address);
+  const { terms } = opened;
+
+  const verified = await verifyEnclave(context, terms.enclaveId, terms, signal);
+  requireEnclave(verified);
+  step('Verifying', tellVerified(verified, terms));
+  // Terms that let the rows leave the enclave are said before anything is encrypted.
+  if (parseRecipe(opened.recipeText).trainer === '0g-compute') {
+    step('Warning', 'these terms send the accepted rows out of the enclave, to 0G Compute');
+  }
+  const checked = await checkRows(source, name, signal);
+  step('Checking', `${name}  ${plural(checked.rows, 'row')}`);
+
+  const { stake, stakeToken } = terms;
+  const currency = await currencyOf(provider, stakeToken);
+  const earlier = await sessions.contribution(opened.id, account.address);
+  const replaced = earlier.blobRoot !== zeroHash;
+  if (!replaced) {
+    await requireFunds(provider, account, currency, stake);
+    step('Staking', amountText(stake, currency));
+  }
+
+  const ownerKey = await ownerKeyOf(context, opened, account, options.ownerKey);
+  const { blob, dataHash } = await encrypted(context, opened, source, ownerKey, account, options);
+  const blobRoot = await storage.upload(blob, account, counting(options, 'Uploading'));
+  step('Uploading', `0G Storage ${short(blobRoot)}`);
+
+  const { coordinator } = sessions;
+  const native = stakeToken === zeroAddress;
+  let approvalTxHash: Hex | undefined;
+  if (!replaced && !native) {
+    approvalTxHash = await allow(provider, account, stakeToken, coordinator.address, stake, signal);
+  }
+  if (approvalTxHash !== undefined) {
+    const amount = amountText(stake, currency);
+    step('Approving', `the coordinator to take ${amount}  tx ${short(approvalTxHash)}`);
+  }
+  const receipt = await account.send(
+    'submitting',
+    coordinator.address,
+    coordinator.encode('submit', [opened.id, blobRoot, toHex(ownerKey)]),
+    native && !replaced ? stake : 0n,
+    signal,
+  );
+  context.pending.delete(opened.id);
+  await blob.discard();
+  const txHash = toHash(receipt.hash);
+  step('Committing', `session ${opened.id}  tx ${short(txHash)}  block ${receipt.blockNumber}`);
+  return {
+    data: checked,
+    blobRoot,
+    dataHash,
+    txHash,
+    currency,
+    stake,
+    ...(approvalTxHash !== undefined && { approvalTxHash }),
+    replaced,
+  };
+}
