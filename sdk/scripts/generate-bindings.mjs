@@ -109,6 +109,6 @@ for (const [name, what] of Object.entries(NAMES)) {
   }
 }
 if (stale > 0) {
-  console.error('hint: npm run abi');
+  console.error('hint: npm run generate');
   process.exit(1);
 }

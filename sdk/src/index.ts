@@ -115,7 +115,10 @@ export {
 } from './session/typed-data.js';
 export type { Check } from './tee/checklist.js';
 export { collateralFromJson, type Collateral } from './tee/collateral.js';
+export type { EventLog } from './tee/event-log.js';
+export { evidenceFromJson, type Evidence } from './tee/evidence.js';
 export type { Policy } from './tee/policy.js';
+export type { RollbackGuard } from './tee/rollback.js';
 export {
   parseQuote,
   platformHash,

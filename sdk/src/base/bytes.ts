@@ -73,3 +73,11 @@ export function le64(value: bigint): Uint8Array {
 
 export const zeroHash: Hex = `0x${'00'.repeat(32)}`;
 export const zeroAddress: Hex = `0x${'00'.repeat(20)}`;
+
+/** Canonical base64 only; `bad` throws. */
+export function decodeBase64(text: string, bad: (why: string) => never): Uint8Array {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) bad('not base64');
+  const binary = atob(text);
+  if (btoa(binary) !== text) bad('not canonical base64');
+  return Uint8Array.from(binary, (c) => c.charCodeAt(0));
+}

@@ -1,8 +1,9 @@
 // What every call of the client stands on: the network, the chain, the storage, the account.
 import { JsonRpcProvider, Network as EthersNetwork } from 'ethers';
-import type { Hex } from '../base/bytes.js';
+import { fromUtf8, type Hex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
-import { parseJson, type Json } from '../base/json.js';
+import { exchange } from '../base/http.js';
+import { Fields, parseJson, type Json } from '../base/json.js';
 import { chainError } from '../chain/errors.js';
 import { Sessions } from '../chain/sessions.js';
 import { Account } from '../chain/wallet.js';
@@ -60,23 +61,15 @@ interface Limits {
 
 /** Asks the endpoint for its chain, with a limit of time, since ethers would ask for ever. */
 async function openProvider(network: Network): Promise<JsonRpcProvider> {
+  const { rpcUrl } = network;
+  const hint = 'check rpcUrl in the network file, and the connection; then call again';
+  const body = '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}';
+  const { bytes } = await exchange(rpcUrl, { body, hint });
   let found: number;
   try {
-    const response = await fetch(network.rpcUrl, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}',
-      signal: AbortSignal.timeout(30_000),
-    });
-    const answer = parseJson(await response.text(), network.rpcUrl) as { result?: string };
-    found = Number(answer.result);
+    found = Number(new Fields(parseJson(fromUtf8(bytes, rpcUrl), rpcUrl), rpcUrl).string('result'));
   } catch (cause) {
-    throw new FFEError(
-      'network',
-      `${network.rpcUrl} does not answer`,
-      'check rpcUrl in the network file, and the connection; then call again',
-      { cause },
-    );
+    throw new FFEError('network', `${rpcUrl} is no endpoint of a chain`, hint, { cause });
   }
   if (found !== network.chainId) {
     throw new FFEError(

@@ -1,12 +1,15 @@
 // The enclave service's HTTP interface (docs/spec/enclave-api.md) and the verification of an enclave:
 // quote, code, release, registry, terms. Nothing that the service says is believed.
-import { equalBytes, fromHex, type Hex } from '../base/bytes.js';
+import { equalBytes, fromHex, fromUtf8, type Hex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
+import { exchange } from '../base/http.js';
 import { Fields, parseJson, type Json } from '../base/json.js';
 import { enclaveId as enclaveIdOf, type SessionTerms } from '../session/terms.js';
 import { parseEnclaveExt, reportDataOf } from '../tee/binding.js';
 import type { Check } from '../tee/checklist.js';
 import { collateralFromJson, type Collateral } from '../tee/collateral.js';
+import { fetchCollateral } from '../tee/collateral-source.js';
+import { evidenceFromJson, type Evidence } from '../tee/evidence.js';
 import { parseQuote, workloadId } from '../tee/quote.js';
 import {
   developmentRoot,
@@ -17,9 +20,7 @@ import {
 } from '../tee/verify.js';
 import type { Context } from './context.js';
 import type { Network } from './network.js';
-
-const TIMEOUT = 30_000;
-const MAX_ANSWER = 16 << 20;
+import { publishedReleases } from './releases.js';
 
 /** One enclave service. */
 export class EnclaveService {
@@ -28,38 +29,14 @@ export class EnclaveService {
   /** @throws FFEError `session` with the service's own words, `network` if it does not answer. */
   async ask(path: string, body?: Json, signal?: AbortSignal): Promise<Json> {
     const what = this.url + path;
-    const timeout = AbortSignal.timeout(TIMEOUT);
-    const stop = (): void => controller.abort();
-    const controller = new AbortController();
-    timeout.addEventListener('abort', stop);
-    signal?.addEventListener('abort', stop);
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(what, {
-        signal: controller.signal,
-        ...(body !== undefined && {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify(body),
-        }),
-      });
-      text = await response.text();
-    } catch (cause) {
-      if (signal?.aborted === true) throw new FFEError('interrupted', 'stopped by the caller');
-      throw new FFEError(
-        'network',
-        `${what} does not answer`,
-        'check enclaveUrls in the network file, and the connection; then call again',
-        { cause },
-      );
-    } finally {
-      timeout.removeEventListener('abort', stop);
-      signal?.removeEventListener('abort', stop);
-    }
+    const response = await exchange(what, {
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
+      hint: 'check enclaveUrls in the network file, and the connection; then call again',
+    });
     let answer: Json;
     try {
-      answer = parseJson(text, what, { maxLength: MAX_ANSWER });
+      answer = parseJson(fromUtf8(response.bytes, what), what);
     } catch (cause) {
       throw new FFEError('network', `${what} does not answer in JSON`, '', { cause });
     }
@@ -100,31 +77,49 @@ export function requireEnclave(verification: EnclaveVerification): void {
   }
 }
 
-/** Asks the network's services for the enclave's collateral. @throws FFEError `network` */
-async function fetchCollateral(
-  network: Network,
+/** Event log and collateral from the enclave's service; collateral from Intel if none answers.
+ * @throws FFEError `network` */
+async function askOperator(
+  { enclaveUrls, developmentRoot: simulator }: Network,
   id: Hex,
+  registered: Uint8Array,
   signal?: AbortSignal,
-): Promise<Collateral> {
+): Promise<{ evidence: Evidence; collateral: Collateral }> {
   let why = 'no enclave service is configured';
-  for (const url of network.enclaveUrls) {
+  for (const url of enclaveUrls) {
     try {
-      const evidence = new Fields(
-        await new EnclaveService(url).ask('/v1/enclave', undefined, signal),
-        url,
-      );
-      if (evidence.hex('enclaveId', 32) !== id) continue;
-      return collateralFromJson(evidence.member('collateral'));
+      const answer = await new EnclaveService(url).ask('/v1/enclave', undefined, signal);
+      const f = new Fields(answer, url);
+      if (f.hex('enclaveId', 32) !== id) continue;
+      const evidence = evidenceFromJson(answer);
+      // A log belongs to one quote. That of another is left out, and the quote stands alone.
+      return {
+        evidence: equalBytes(evidence.quote, registered) ? evidence : { quote: registered },
+        collateral: collateralFromJson(f.member('collateral')),
+      };
     } catch (error) {
       if (!(error instanceof FFEError) || error.code === 'interrupted') throw error;
       why = error.message;
     }
+  }
+  if (simulator === undefined) {
+    const quote = parseQuote(registered);
+    return { evidence: { quote: registered }, collateral: await fetchCollateral(quote, signal) };
   }
   throw new FFEError(
     'network',
     `no collateral for the enclave's quote: ${why}`,
     'check enclaveUrls in the network file',
   );
+}
+
+// Which release this code is, as a sentence.
+function releaseOf({ releases }: Network, code: Hex, simulated: boolean): string | undefined {
+  const known = publishedReleases.find(
+    ({ platform, codeHash }) => codeHash === code && (platform === 'simulator') === simulated,
+  );
+  if (known !== undefined) return `the code is release ${known.version}, commit ${known.commit}`;
+  return releases.includes(code) ? 'the code is a release that the network file names' : undefined;
 }
 
 interface Link {
@@ -163,18 +158,21 @@ export async function verifyEnclave(
     );
   }
   const root = network.developmentRoot;
-  const anchor = root === undefined ? intelRoot : developmentRoot(fromHex(root));
+  const { evidence, collateral } = await askOperator(network, id, registration.quote, signal);
   const quote = await verifyQuote(
-    registration.quote,
-    await fetchCollateral(network, id, signal),
-    anchor,
+    evidence,
+    collateral,
+    root === undefined ? intelRoot : developmentRoot(fromHex(root)),
     Math.floor(Date.now() / 1000),
     { ...context.options.policy, allowDevelopment: root !== undefined },
+    context.surroundings.rollbackGuard,
   );
   const { td } = quote.quote ?? parseQuote(registration.quote);
   const code = workloadId(td);
   const ext = parseEnclaveExt(registration.ext);
-  const released = network.releases.includes(code);
+  // Where RTMR3 grows the event log names the code; otherwise the registers do.
+  const measured = quote.codeHash ?? code;
+  const release = releaseOf(network, measured, quote.simulated);
   const links: Link[] = [
     {
       name: 'binding',
@@ -194,17 +192,18 @@ export async function verifyEnclave(
     },
     {
       name: 'release',
-      holds: released,
-      detail: released
-        ? 'the code is a published release'
-        : `the code ${code} is no published release`,
+      holds: release !== undefined,
+      detail: release ?? `the code ${measured} is no published release`,
       advice: 'update this client, or ask the operator which release runs there',
     },
     {
       name: 'registry',
       holds: record.state === 'active' && record.development === (root !== undefined),
       detail: `the registration is ${record.state}`,
-      advice: 'wait until the operator renews it, or use another enclave',
+      advice:
+        record.state === 'expired'
+          ? 'wait until the operator renews it, or use another enclave'
+          : 'use another enclave',
     },
   ];
   if (terms !== undefined) {

@@ -1,8 +1,11 @@
 // What differs between browsers and Node (src/node/surroundings.ts).
+import { fromUtf8 } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
+import { exchange } from '../base/http.js';
 import { parseJson } from '../base/json.js';
 import { memorySource, type Source } from '../session/blob.js';
 import { newBlobSpool, type SpoolWriter } from '../storage/spool.js';
+import { browserGuard, type RollbackGuard } from '../tee/rollback.js';
 import { parseNetwork, type Network } from './network.js';
 import type { Input } from './types.js';
 
@@ -11,6 +14,7 @@ export interface Surroundings {
   newSpool(): Promise<SpoolWriter>;
   /** A source, and a name for messages. */
   sourceOf(input: Input): Promise<[Source, string]>;
+  rollbackGuard: RollbackGuard;
 }
 
 async function findNetwork(name: string): Promise<Network> {
@@ -21,10 +25,8 @@ async function findNetwork(name: string): Promise<Network> {
       'give a network object, or the URL of its JSON',
     );
   }
-  const response = await fetch(name).catch((cause: unknown) => {
-    throw new FFEError('network', `${name} does not answer`, 'check the URL', { cause });
-  });
-  return parseNetwork(parseJson(await response.text(), name), name);
+  const { bytes } = await exchange(name, { maxBytes: 1 << 20, hint: 'check the URL' });
+  return parseNetwork(parseJson(fromUtf8(bytes, name), name), name);
 }
 
 async function sourceOf(input: Input): Promise<[Source, string]> {
@@ -66,4 +68,5 @@ export const browserSurroundings: Surroundings = {
   findNetwork,
   newSpool: newBlobSpool,
   sourceOf,
+  rollbackGuard: browserGuard,
 };

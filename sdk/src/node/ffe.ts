@@ -3,6 +3,7 @@ import { FFEError } from '../base/errors.js';
 import { FFE as BaseFFE } from '../client/ffe.js';
 import { browserSurroundings, type Surroundings } from '../client/surroundings.js';
 import type { CallOptions, Model } from '../client/types.js';
+import { fileGuard } from './rollback.js';
 import { fileSource, findNetwork, newFileSpool, writeFolder } from './files.js';
 
 const nodeSurroundings: Surroundings = {
@@ -11,6 +12,7 @@ const nodeSurroundings: Surroundings = {
   newSpool: newFileSpool,
   sourceOf: (input) =>
     typeof input === 'string' ? fileSource(input) : browserSurroundings.sourceOf(input),
+  rollbackGuard: fileGuard,
 };
 
 /** The client with Node's files: paths as data, networks by name, adapters written to folders. */

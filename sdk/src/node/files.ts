@@ -19,7 +19,7 @@ import { parseNetwork, type Network } from '../client/network.js';
 import type { Source } from '../session/blob.js';
 import type { Spool, SpoolWriter } from '../storage/spool.js';
 
-const ioError = (message: string, cause?: unknown, hint = 'check the path'): FFEError =>
+export const ioError = (message: string, cause?: unknown, hint = 'check the path'): FFEError =>
   new FFEError('io', message, hint, { cause });
 
 /** A file as a source. @throws FFEError `io` */
@@ -91,6 +91,9 @@ const home = (variable: string, ...fallback: string[]): string => {
   return join(set !== undefined && set !== '' ? set : join(homedir(), ...fallback), 'ffe');
 };
 
+/** Where this user's programs of the project keep what they remember. */
+export const dataFolder = (): string => home('XDG_DATA_HOME', '.local', 'share');
+
 async function readNetwork(file: string): Promise<Network> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw new FFEError('usage', `cannot open ${file}`, 'check the path', { cause });
@@ -103,7 +106,7 @@ async function readNetwork(file: string): Promise<Network> {
 export async function findNetwork(name: string): Promise<Network> {
   if (name.includes('/') || name.endsWith('.json')) return readNetwork(name);
   if (name === 'devnet') {
-    const file = join(home('XDG_DATA_HOME', '.local', 'share'), 'devnet', 'network.json');
+    const file = join(dataFolder(), 'devnet', 'network.json');
     if (!existsSync(file)) {
       throw new FFEError('usage', 'no devnet is running', 'start one: ffe devnet up');
     }

@@ -53,3 +53,7 @@ export function parseEnclaveExt(ext: Uint8Array): EnclaveExt {
 /** signer ‖ keccak256(ext) ‖ zeros, 64 bytes. */
 export const reportDataOf = (signer: Hex, ext: Uint8Array): Uint8Array =>
   concat(fromHex(signer), keccak256(ext), new Uint8Array(12));
+
+/** The code hash where the application layer lives in an event log; elsewhere it is the workload id. */
+export const codeHashOf = (platform: Hex, application: Hex): Hex =>
+  toHex(keccak256(concat(fromHex(platform), fromHex(application))));

@@ -17,6 +17,8 @@ export interface Policy {
   /** Platform instance id or PPID. */
   platformIds?: readonly string[];
   workloadIds?: readonly Hex[];
+  /** Of platform and application, where an event log names the application. */
+  codeHashes?: readonly Hex[];
   platformHashes?: readonly Hex[];
   /** 64 bytes that must be in the quote. */
   reportData?: Hex;
@@ -43,6 +45,7 @@ export interface Found {
   fmspc: string;
   ppid: string;
   platformInstanceId: string;
+  codeHash: Hex | undefined;
 }
 
 async function judgeTd(td: TdReport, list: Checklist): Promise<void> {
@@ -154,15 +157,18 @@ async function judgeMachine(policy: Policy, found: Found, list: Checklist): Prom
   );
 }
 
-async function judgeCode(policy: Policy, td: TdReport, list: Checklist): Promise<void> {
-  const { workloadIds, platformHashes, reportData } = policy;
-  if (workloadIds === undefined && platformHashes === undefined) {
+async function judgeCode(policy: Policy, found: Found, list: Checklist): Promise<void> {
+  const { workloadIds, codeHashes, platformHashes, reportData } = policy;
+  const { td, codeHash } = found;
+  if (workloadIds === undefined && codeHashes === undefined && platformHashes === undefined) {
     list.skip('policy.measurement', 'the policy names no measurement: any code would pass');
   } else {
     await list.evaluate('policy.measurement', () => {
       const workload = workloadId(td);
       const platform = platformHash(td);
       if (workloadIds?.includes(workload) === true) return `workload ${workload}`;
+      if (codeHash !== undefined && codeHashes?.includes(codeHash) === true)
+        return `code ${codeHash}`;
       if (platformHashes?.includes(platform) === true) return `platform ${platform}`;
       return refuse(
         `workload ${workload}, platform ${platform} is not in the policy`,
@@ -189,5 +195,5 @@ export async function judge(policy: Policy, found: Found, list: Checklist): Prom
   await judgeTd(found.td, list);
   await judgeTcb(policy, found, list);
   await judgeMachine(policy, found, list);
-  await judgeCode(policy, found.td, list);
+  await judgeCode(policy, found, list);
 }

@@ -2,6 +2,7 @@
 import { concat, equalBytes, toHex, type Hex } from '../base/bytes.js';
 import { FFEError, type ErrorCode } from '../base/errors.js';
 import { keccak256 } from '../crypto/hash.js';
+import { Reader } from './reader.js';
 
 const MAX_QUOTE = 64 * 1024;
 const MAX_TRAILING = 16 * 1024;
@@ -60,44 +61,6 @@ export interface Quote {
 
 function fail(code: ErrorCode, message: string, hint: string): never {
   throw new FFEError(code, `quote: ${message}`, hint);
-}
-
-class Reader {
-  private at = 0;
-
-  constructor(
-    private readonly bytes: Uint8Array,
-    private readonly what: string,
-    private readonly origin = 0,
-  ) {}
-
-  get offset(): number {
-    return this.origin + this.at;
-  }
-  get left(): number {
-    return this.bytes.length - this.at;
-  }
-
-  take(size: number, field: string): Uint8Array {
-    if (size > this.left) {
-      throw new FFEError(
-        'bad_input',
-        `${this.what}: ${field} at offset ${this.offset} needs ${size} bytes, ${this.left} remain`,
-        'the quote is damaged; ask for a new one',
-      );
-    }
-    this.at += size;
-    return this.bytes.subarray(this.at - size, this.at);
-  }
-
-  u16(field: string): number {
-    const [low = 0, high = 0] = this.take(2, field);
-    return low + high * 256;
-  }
-
-  u32(field: string): number {
-    return this.u16(field) + this.u16(field) * 65536;
-  }
 }
 
 function readHeader(input: Reader): number {

@@ -1,14 +1,19 @@
 // Verification of a TDX quote, check by check, with the names and the order of the C++ verifier
 // (docs/spec/attestation.md). A pure function: no network, no clock.
-import { concat, equalBytes, fromHex, toHex, utf8 } from '../base/bytes.js';
+import { concat, equalBytes, fromHex, toHex, utf8, type Hex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
-import { sha256 } from '../crypto/hash.js';
+import { sha256, sha512 } from '../crypto/hash.js';
+import { applicationHash, namesApplication } from './application.js';
+import { codeHashOf } from './binding.js';
 import { Checklist, Stop, type Check } from './checklist.js';
 import type { Collateral } from './collateral.js';
 import { formatUtc } from './der.js';
+import { checkReplay, parseEventLog, type LogEvent } from './event-log.js';
+import type { Evidence } from './evidence.js';
 import { pckExtension, type PckExtension } from './pck-extension.js';
 import { judge, type Policy } from './policy.js';
-import { parseQuote, type Quote } from './quote.js';
+import type { RollbackGuard } from './rollback.js';
+import { parseQuote, platformHash, type Quote } from './quote.js';
 import {
   convergedStatus,
   matchLevel,
@@ -75,6 +80,10 @@ export interface Verification {
   collateralExpires: number;
   checks: Check[];
   quote: Quote | undefined;
+  /** What the replayed event log says runs there, and the code hash that follows. Undefined: no log,
+   * or no application in it; the code is then the workload id. */
+  appHash: Hex | undefined;
+  codeHash: Hex | undefined;
 }
 
 const CHECKS = [
@@ -106,6 +115,9 @@ const CHECKS = [
   'quote.signature',
   'tcb.level',
   'tcb.status',
+  'evidence.runtime_data',
+  'evidence.event_log',
+  'evidence.application',
   'td.debug',
   'td.attributes',
   'td.xfam',
@@ -139,10 +151,18 @@ class Procedure {
     private readonly policy: Policy,
     private readonly out: Verification,
     private readonly list: Checklist,
+    private readonly guard: RollbackGuard | undefined,
   ) {}
 
-  async run(blob: Uint8Array): Promise<void> {
-    await this.quoteFormat(blob);
+  /** Names anchor and FMSPC. */
+  get platformKey(): string {
+    // Every simulator has the same FMSPC, and nothing to do with the next.
+    const root = toHex(this.anchor.certificateSha256).slice(2, 18);
+    return `${this.anchor.development ? `development-${root}` : 'intel'}/${this.out.fmspc}`;
+  }
+
+  async run(evidence: Evidence): Promise<void> {
+    await this.quoteFormat(evidence.quote);
     await this.pckChain();
     await this.revocation();
     await this.tcbInfoDocument();
@@ -150,6 +170,7 @@ class Procedure {
     await this.platform();
     await this.signatures();
     await this.tcb();
+    await this.besideTheQuote(evidence);
     const { out, policy, list } = this;
     await judge(policy, { ...out, td: this.quote.td, tcbStatus: out.tcbStatus as TcbStatus }, list);
   }
@@ -323,7 +344,7 @@ class Procedure {
     return `until ${formatUtc(this.expires(nextUpdate))}`;
   }
 
-  private checkRollback(): string {
+  private async checkRollback(): Promise<string> {
     const number = this.tcbInfo.evaluationNumber;
     if (number !== this.qeIdentity.evaluationNumber) {
       refuse(
@@ -331,7 +352,8 @@ class Procedure {
         'fetch both documents again, together',
       );
     }
-    const least = this.policy.minimumEvaluationNumber ?? 0;
+    const seen = (await this.guard?.highest(this.platformKey)) ?? 0;
+    const least = Math.max(this.policy.minimumEvaluationNumber ?? 0, seen);
     if (number < least) {
       refuse(
         `TCB evaluation number ${number} is older than ${least}, which was seen before`,
@@ -406,6 +428,44 @@ class Procedure {
     });
   }
 
+  private async besideTheQuote({ runtimeData, eventLog }: Evidence): Promise<void> {
+    const { list, out } = this;
+    const { td } = this.quote;
+    if (runtimeData === undefined) {
+      list.skip('evidence.runtime_data', 'none came with the quote');
+    } else {
+      await list.evaluate('evidence.runtime_data', () =>
+        equalBytes(sha512(runtimeData), td.reportData)
+          ? 'its SHA-512 is the report data'
+          : refuse(
+              'the report data is not the SHA-512 of the runtime data',
+              'the runtime data was altered, or belongs to another quote',
+            ),
+      );
+    }
+    if (eventLog === undefined) {
+      list.skip('evidence.event_log', 'none came with the quote');
+      list.skip('evidence.application', 'no event log');
+      return;
+    }
+    let events: LogEvent[] = [];
+    const replayed = await list.evaluate('evidence.event_log', () => {
+      events = parseEventLog(eventLog);
+      checkReplay(events, td);
+      return `${events.length} entries replay to RTMR0 to RTMR3`;
+    });
+    if (!replayed) return;
+    if (!namesApplication(events)) {
+      list.skip('evidence.application', 'the event log names none');
+      return;
+    }
+    await list.evaluate('evidence.application', () => {
+      out.appHash = applicationHash(events);
+      out.codeHash = codeHashOf(platformHash(td), out.appHash);
+      return `application ${out.appHash}, code ${out.codeHash}`;
+    });
+  }
+
   // Notes one more date after which this verdict no longer holds.
   private expires(time: number): number {
     const { out } = this;
@@ -436,13 +496,17 @@ async function checkSignature(
   return `over ${bytes.length} bytes`;
 }
 
-/** `time`: unix seconds. Never throws for what the quote or the collateral hold. */
+/** A quote, or a quote with what came beside it: runtime data must hash to its report data, an event
+ * log must replay to its registers and name one application. `time`: unix seconds. Never throws for
+ * what the evidence or the collateral hold. The
+ * guard, if any, is asked, and told only about accepted quotes. */
 export async function verifyQuote(
-  quote: Uint8Array,
+  evidence: Uint8Array | Evidence,
   collateral: Collateral,
   anchor: TrustAnchor,
   time: number,
   policy: Policy = {},
+  guard?: RollbackGuard,
 ): Promise<Verification> {
   const list = new Checklist(CHECKS);
   const out: Verification = {
@@ -457,13 +521,17 @@ export async function verifyQuote(
     collateralExpires: 0,
     checks: list.checks,
     quote: undefined,
+    appHash: undefined,
+    codeHash: undefined,
   };
+  const procedure = new Procedure(collateral, anchor, time, policy, out, list, guard);
   try {
-    await new Procedure(collateral, anchor, time, policy, out, list).run(quote);
+    await procedure.run(evidence instanceof Uint8Array ? { quote: evidence } : evidence);
     out.accepted = list.checks.every((check) => check.state !== 'failed');
   } catch (error) {
     if (!(error instanceof Stop)) throw error;
   }
+  if (out.accepted) await guard?.record(procedure.platformKey, out.tcbEvaluationNumber);
   return out;
 }
 

@@ -1,6 +1,6 @@
 // Certificates and revocation lists of Intel's attestation PKI, no more of X.509 than that.
 import { crypto } from '@noble/hashes/crypto';
-import { concat, equalBytes, toHex } from '../base/bytes.js';
+import { concat, decodeBase64, equalBytes, toHex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
 import { DerReader, derTag, formatUtc } from './der.js';
 
@@ -273,11 +273,7 @@ function decodeBody(body: string, bad: (why: string) => never): Uint8Array {
       bad(`a line has ${line.length} characters`);
     }
   });
-  const text = lines.join('');
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) bad('not base64');
-  const binary = atob(text);
-  if (btoa(binary) !== text) bad('not canonical base64');
-  return Uint8Array.from(binary, (c) => c.charCodeAt(0));
+  return decodeBase64(lines.join(''), bad);
 }
 
 /** Certificates only, 64 columns, LF line ends; at most `most`. @throws FFEError `bad_input` */
