@@ -2,8 +2,9 @@
 // example, the example page in Chromium. Each takes the same model home.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,14 +12,7 @@ import { toBeHex, type HDNodeWallet } from 'ethers';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FFE, type Model } from '../src/node/index.js';
-import {
-  bytesOf,
-  definitions,
-  Devnet,
-  ffeBinary,
-  missingDevnet,
-  writeRows,
-} from '../test/support/devnet.js';
+import { Devnet, ffeBinary, missingDevnet } from '../test/support/devnet.js';
 
 const run = promisify(execFile);
 const chromiumBinary = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -26,7 +20,8 @@ const missing =
   missingDevnet() ?? (existsSync(chromiumBinary) ? undefined : `${chromiumBinary} is absent`);
 if (missing !== undefined) console.warn(`no end-to-end test: ${missing}`);
 
-const ROWS = 32;
+// A base model of a few hundred thousand weights that the quality gate accepts, and rows for it.
+const modelScript = fileURLToPath(new URL('../../tests/e2e/learned_model.py', import.meta.url));
 const example = (name: string): string =>
   fileURLToPath(new URL(`../examples/${name}`, import.meta.url));
 
@@ -42,17 +37,6 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
   const told = (what: string): void =>
     console.log(`${((Date.now() - started) / 1000).toFixed(0).padStart(5)} s  ${what}`);
   const at = (name: string): string => join(net.home, name);
-  const rowsOf: Record<string, string[]> = {
-    alice: definitions('animals').slice(0, ROWS),
-    bob: definitions('plants').slice(0, ROWS),
-    carol: definitions('foods').slice(0, ROWS),
-  };
-  const mix = (from: number, each: number): Uint8Array =>
-    bytesOf(
-      (['animals', 'plants', 'foods'] as const).flatMap((topic) =>
-        definitions(topic).slice(from, from + each),
-      ),
-    );
   const cli = async (...args: string[]): Promise<string> => {
     const env = { ...process.env, XDG_CONFIG_HOME: net.home, XDG_DATA_HOME: net.home };
     const password = ['--password-file', at('password')];
@@ -110,11 +94,13 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
   };
 
   beforeAll(async () => {
-    net = await Devnet.start();
+    const home = mkdtempSync(join(tmpdir(), 'ffe-e2e-'));
+    await run('python3', ['-B', modelScript, ffeBinary, home]);
+    told('model is trained');
+    net = await Devnet.start({ home, model: join(home, 'model') });
     told('network is up');
     for (const name of ['opener', 'alice', 'bob', 'carol']) wallets[name] = await net.account();
     writeFileSync(at('password'), 'secret\n', { mode: 0o600 });
-    for (const [name, rows] of Object.entries(rowsOf)) writeRows(at(`${name}.jsonl`), rows);
     const { serve } = (await import(example('browser/serve.mjs'))) as {
       serve(file: string): Promise<NonNullable<typeof server>>;
     };
@@ -138,15 +124,16 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
       participants: ['alice', 'bob', 'carol'].map(
         (name) => (wallets[name] as HDNodeWallet).address,
       ),
-      pool: mix(100, 40),
-      sample: mix(200, 8),
+      pool: at('pool.jsonl'),
+      sample: at('sample.jsonl'),
       quorum: 3,
       stake: 5n * 10n ** 17n,
       gate: {
         statistic: 2,
-        evalPairs: 32,
-        harmToleranceMicro: 50_000,
-        relevanceToleranceMicro: 50_000,
+        evalPairs: 96,
+        minRows: 16,
+        harmToleranceMicro: 60_000,
+        relevanceToleranceMicro: 60_000,
       },
       recipe: { epochs: 1, tokensPerStep: 512, sequenceLength: 128 },
     });
@@ -200,7 +187,7 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     expect(`0x${createHash('sha256').update(bob).digest('hex')}`).toBe(node);
 
     const folder = at('alice-adapter');
-    const args = ['download', String(sessionId), folder, '--keystore', at('alice.json')];
+    const args = ['download', String(sessionId), '-o', folder, '--keystore', at('alice.json')];
     await cli(...args);
     expect(readFileSync(join(folder, 'adapter_model.safetensors'))).toEqual(bob);
     told('alice (C++) has the model');
@@ -211,7 +198,7 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     // Carol's X25519 key opens in C++ as well.
     const carol = at('carol-adapter');
     await keystore('carol');
-    await cli('download', String(sessionId), carol, '--keystore', at('carol.json'));
+    await cli('download', String(sessionId), '-o', carol, '--keystore', at('carol.json'));
     expect(readFileSync(join(carol, 'adapter_model.safetensors'))).toEqual(bob);
     told('carol (C++) has the model');
   });

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import {
   BrowserProvider,
   Contract,
+  ContractFactory,
   encryptKeystoreJsonSync,
   JsonRpcProvider,
   Wallet,
@@ -19,6 +20,7 @@ import { FFEError } from '../src/base/errors.js';
 import { FFECoordinatorAbi } from '../src/chain/abi/FFECoordinator.js';
 import { Account } from '../src/chain/wallet.js';
 import { FFE } from '../src/node/index.js';
+import { parseRecipe } from '../src/session/recipe.js';
 import type { Network, OpenRequest } from '../src/index.js';
 import { Storage } from '../src/storage/client.js';
 import { memorySpool, newBlobSpool } from '../src/storage/spool.js';
@@ -32,7 +34,7 @@ import {
   proxy,
 } from './support/devnet.js';
 import { forNode, project, snippets } from './support/readme.js';
-import { failure, pattern } from './support/vectors.js';
+import { failure, pattern, vectorFile } from './support/vectors.js';
 
 const run = promisify(execFile);
 
@@ -83,6 +85,9 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     expect(v.accepted).toBe(true);
     expect(v.simulated).toBe(true);
     expect(v.quote.tcbStatus).toBe('UpToDate');
+    // The devnet's machine logs as dstack does, and the log replays.
+    const log = v.quote.checks.find((check) => check.name === 'evidence.event_log');
+    expect(log).toMatchObject({ state: 'passed' });
     expect(v.links.map((link) => link.name)).toEqual([
       'binding',
       'code',
@@ -338,6 +343,71 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     const error = await failure(() => client.openSession(bond));
     expect([error.code, error.reason]).toEqual(['chain', 'BondTooSmall']);
     expect(error.hint).toContain('larger bond');
+  });
+
+  test('a stake in an ERC-20: exact approvals, refusals by name', async () => {
+    const { abi, bytecode } = vectorFile('evm/Token.json') as { abi: string[]; bytecode: string };
+    const owner = new Wallet(alice.privateKey, net.provider);
+    const stake = 5_000_000n;
+    const opened = async (mood: number): Promise<[Contract, bigint]> => {
+      const token = await new ContractFactory(abi, bytecode, owner).deploy('USDX', 6, mood);
+      await token.waitForDeployment();
+      const change = { stakeToken: await token.getAddress(), stake };
+      const list = [alice.address, bob.address];
+      const { sessionId: id } = await ffe(opener).openSession(request(list, change));
+      return [token as Contract, id];
+    };
+    const data = rows('animals', 90, 5);
+    const allowance = async (token: Contract): Promise<bigint> =>
+      (await token.getFunction('allowance')(alice.address, net.network.coordinator)) as bigint;
+
+    const [token, plain] = await opened(0);
+    const address = toAddress(await token.getAddress());
+    const told: string[] = [];
+    const first = await ffe(alice).submit(plain, data, {
+      onProgress: ({ verb, text }) => void (text !== undefined && told.push(`${verb} ${text}`)),
+    });
+    expect(first.currency).toEqual({ token: address, symbol: 'USDX', decimals: 6 });
+    expect(first.approvalTxHash).toMatch(/^0x[0-9a-f]{64}$/);
+    expect(told.join('\n')).toContain(`Staking 5 USDX (ERC-20 ${address})`);
+    expect(told.join('\n')).toContain('Approving the coordinator to take 5 USDX');
+    expect(await allowance(token)).toBe(0n); // all of it was taken
+    expect((await ffe().status(plain)).currency.symbol).toBe('USDX');
+    const again = await ffe(alice).submit(plain, rows('animals', 95, 5));
+    expect([again.replaced, again.approvalTxHash]).toEqual([true, undefined]);
+    const poorer = await failure(() => ffe(bob).submit(plain, data));
+    expect([poorer.code, poorer.reason]).toEqual(['chain', 'InsufficientFunds']);
+    expect(poorer.message).toBe(
+      `the stake is 5 USDX (ERC-20 ${address}); ${toAddress(bob.address)} has 0`,
+    );
+
+    // One that changes an allowance only from or to zero, and one that says no.
+    const [old, second] = await opened(1);
+    await (await old.getFunction('approve')(net.network.coordinator, 1n)).wait();
+    expect((await ffe(alice).submit(second, data)).approvalTxHash).toBeDefined();
+    const [, third] = await opened(2);
+    const unwilling = await failure(() => ffe(alice).submit(third, data));
+    expect(unwilling.code).toBe('chain');
+    expect(unwilling.message).toContain('did not take the approval');
+    const change = { stakeToken: net.network.coordinator.replace(/.$/, '0') };
+    const list = [alice.address, bob.address];
+    const none = await failure(() => ffe(opener).openSession(request(list, change)));
+    expect(none.code).toBe('chain');
+  });
+
+  test('the fastest numeric path; a session too large for the chain', async () => {
+    const list = [alice.address, bob.address];
+    const opened = await ffe(opener).openSession(
+      request(list, { recipe: { numericPath: 'auto', epochs: 2 } }),
+    );
+    const { opened: record } = await ffe().status(opened.sessionId);
+    const { numericPath, epochs } = parseRecipe(record.recipeText);
+    expect(['amx-bf16', 'avx512-bf16', 'f32']).toContain(numericPath);
+    expect(epochs).toBe(2);
+    const crowd = Array.from({ length: 5000 }, () => alice.address);
+    const error = await failure(() => ffe(opener).openSession(request(crowd)));
+    expect(error.code).toBe('usage');
+    expect(error.message).toContain('a session of 5000 participants could not be settled');
   });
 
   test("the README's snippets run", async () => {

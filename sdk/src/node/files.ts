@@ -1,23 +1,24 @@
 // What Node adds: files as data, temporary files as spools, networks by name.
-import { createReadStream, existsSync } from 'node:fs';
 import {
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+  closeSync,
+  createReadStream,
+  existsSync,
+  openSync,
+  read as readFd,
+  write as writeFd,
+} from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { FFEError } from '../base/errors.js';
 import { parseJson } from '../base/json.js';
 import { parseNetwork, type Network } from '../client/network.js';
 import type { Source } from '../session/blob.js';
 import type { Spool, SpoolWriter } from '../storage/spool.js';
+
+const readAt = promisify(readFd);
+const writeAt = promisify(writeFd);
 
 export const ioError = (message: string, cause?: unknown, hint = 'check the path'): FFEError =>
   new FFEError('io', message, hint, { cause });
@@ -31,38 +32,54 @@ export async function fileSource(path: string): Promise<[Source, string]> {
   return [{ stream }, basename(path)];
 }
 
-/** Spools into a file of a fresh folder that only this user can read. */
+// What a program forgot to discard is closed with its last reference.
+const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
+
+/** Spools into a file that only this user can read, and that is gone with this process however it
+ * ends: it has no name any more. */
 export async function newFileSpool(): Promise<SpoolWriter> {
   const folder = await mkdtemp(join(tmpdir(), 'ffe-'));
-  const file = await open(join(folder, 'spool'), 'wx+', 0o600);
+  const fd = openSync(join(folder, 'spool'), 'wx+', 0o600);
+  // Where files in use cannot be removed (Windows) this happens at the end.
+  await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   let size = 0;
+  let open = true;
   const discard = async (): Promise<void> => {
-    await file.close().catch(() => undefined);
+    if (!open) return;
+    open = false;
+    forgotten.unregister(discard);
+    closeSync(fd);
     await rm(folder, { recursive: true, force: true });
   };
   const spool = (): Spool => ({
     size,
     async slice(start, end) {
       const out = new Uint8Array(end - start);
-      const { bytesRead } = await file.read(out, 0, out.length, start);
+      const { bytesRead } = await readAt(fd, out, 0, out.length, start);
       return out.subarray(0, bytesRead);
     },
     discard,
   });
-  return {
+  const writer: SpoolWriter = {
     async write(bytes) {
       try {
-        await file.write(bytes, 0, bytes.length, size);
+        for (let done = 0; done < bytes.length;) {
+          const { bytesWritten } = await writeAt(fd, bytes, done, bytes.length - done, size);
+          done += bytesWritten;
+          size += bytesWritten;
+        }
       } catch (cause) {
         throw ioError(`${folder}: cannot be written`, cause, 'check that the disk has room');
       }
-      size += bytes.length;
     },
     async finish() {
-      return spool();
+      const out = spool();
+      forgotten.register(out, fd, discard);
+      return out;
     },
     discard,
   };
+  return writer;
 }
 
 /** Writes an adapter folder, which must not exist yet: all of it or nothing. */

@@ -54,10 +54,14 @@ export class Devnet {
     private readonly child: ChildProcess,
   ) {}
 
-  static async start(): Promise<Devnet> {
-    const home = mkdtempSync(join(tmpdir(), 'ffe-sdk-'));
-    const env = { ...process.env, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home };
-    const child = spawn(ffeBinary, ['devnet', 'up'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** `home`: where everything lies, removed at the end. `model`: the enclave's, instead of the
+   * demonstration's. */
+  static async start(options: { home?: string; model?: string } = {}): Promise<Devnet> {
+    const home = options.home ?? mkdtempSync(join(tmpdir(), 'ffe-sdk-'));
+    process.env.XDG_DATA_HOME = home; // what this process remembers goes with the network
+    const env = { ...process.env, XDG_CONFIG_HOME: home };
+    const args = ['devnet', 'up', ...(options.model ? ['--model', options.model] : [])];
+    const child = spawn(ffeBinary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     try {
       const file = await firstLine(child, /^(\/.*network\.json)\n/m);
       const network = parseNetwork(JSON.parse(readFileSync(file, 'utf8')), file);
