@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { toBeHex, type HDNodeWallet } from 'ethers';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FFE, type Model } from '../src/node/index.js';
+import { EnclaveService, FFE, type Json, type KeyRequest, type Model } from '../src/node/index.js';
 import { Devnet, ffeBinary, missingDevnet } from '../test/support/devnet.js';
 
 const run = promisify(execFile);
@@ -203,7 +203,7 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     told('carol (C++) has the model');
   });
 
-  test('everything is verified, stakes come back, tokens move', async () => {
+  test('everything is verified, stakes come back', async () => {
     const signer = wallets.alice as HDNodeWallet;
     const ffe = new FFE({ network: net.file, signer });
     const model: Model = await ffe.download(sessionId);
@@ -216,16 +216,87 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     expect((await ffe.claimable(sessionId)).stake).toBe(5n * 10n ** 17n);
     await ffe.claim(sessionId);
     expect((await ffe.claimable(sessionId)).stake).toBe(0n);
+  });
 
-    const opener = wallets.opener as HDNodeWallet;
-    const stranger = new FFE({ network: net.file, signer: opener });
-    await expect(stranger.download(sessionId)).rejects.toMatchObject({ code: 'key' });
-    const moved = ffe.transfer(model.tokenId, opener.address);
-    await expect(moved).rejects.toMatchObject({ code: 'unsupported' });
-    await ffe.transfer(model.tokenId, opener.address, { withoutKey: true });
-    await expect(stranger.download(sessionId)).rejects.toMatchObject({
+  test('a token moves with its key, sealed anew by the enclave', async () => {
+    const of = (name: string): FFE =>
+      new FFE({ network: net.file, signer: wallets[name] as HDNodeWallet });
+    const [alice, bob, buyer] = [of('alice'), of('bob'), of('opener')];
+    const before = await alice.download(sessionId);
+    const refusal = { code: 'key', message: expect.stringContaining('owns no token') as string };
+    await expect(buyer.download(sessionId)).rejects.toMatchObject(refusal);
+    const { tokenId } = before;
+    const to = (wallets.opener as HDNodeWallet).address;
+
+    // Nothing moves, and the key stays here, unless the buyer asked for it.
+    const request = JSON.parse(JSON.stringify(await buyer.requestKey(tokenId))) as KeyRequest;
+    const refused: [FFE, string | KeyRequest, object][] = [
+      [alice, to, { code: 'usage' }],
+      [bob, request, { code: 'key', message: expect.stringContaining('does not own') as string }],
+      [alice, { ...request, tokenId: '1' }, { code: 'bad_input' }],
+      [alice, { ...request, deadline: 1 }, { code: 'key' }],
+      [alice, { ...request, deadline: request.deadline + 1 }, { code: 'key' }],
+      [alice, { ...request, salt: `0x${'00'.repeat(32)}` }, { code: 'key' }],
+      [alice, { ...request, key: (await bob.requestKey(tokenId)).key }, { code: 'key' }],
+    ];
+    for (const [who, what, error] of refused) {
+      await expect(who.transfer(tokenId, what)).rejects.toMatchObject(error);
+    }
+    const strict = new FFE({
+      network: { ...net.network, releases: [] },
+      signer: wallets.alice as HDNodeWallet,
+    });
+    await expect(strict.transfer(tokenId, request)).rejects.toMatchObject({ code: 'attestation' });
+
+    await alice.transfer(tokenId, request);
+    const bought = await buyer.download(sessionId);
+    expect([bought.tokenId, bought.adapterSha256]).toEqual([tokenId, before.adapterSha256]);
+    await expect(alice.download(sessionId)).rejects.toMatchObject(refusal);
+    told('the opener has bought a token');
+
+    // To a wallet without ECDH; then on, alone.
+    wallets.dave = await net.account();
+    const dave = of('dave');
+    const { tokenId: bobs } = await bob.download(sessionId);
+    await bob.transfer(bobs, await dave.requestKey(bobs, { ownerKey: 'x25519' }));
+    expect((await dave.download(sessionId)).adapterSha256).toBe(before.adapterSha256);
+    wallets.erin = await net.account(0n);
+    const erin = (wallets.erin as HDNodeWallet).address;
+    await dave.transfer(bobs, erin, { withoutKey: true });
+    await expect(of('erin').download(sessionId)).rejects.toMatchObject({
       code: 'key',
       message: expect.stringContaining('moved without its key') as string,
     });
+  });
+
+  test('what the enclave refuses to seal', async () => {
+    const service = new EnclaveService(net.network.enclaveUrls[0] as string);
+    const word = (byte: string): string => `0x${byte.repeat(32)}`;
+    const { address, signingKey } = wallets.alice as HDNodeWallet;
+    const body = {
+      tokenId: '1001',
+      sessionHash: word('11'),
+      artifactRoot: word('22'),
+      buyer: address,
+      buyerKey: signingKey.publicKey,
+      deadline: 2_000_000_000,
+      salt: word('33'),
+      sealed: `0x${'44'.repeat(80)}`,
+    };
+    const refused: [object, string][] = [
+      [{}, 'HPKE'],
+      [{ sealed: '0x' }, 'HPKE'],
+      [{ buyerKey: word('00') }, 'owner key: an X25519 point of low order'],
+      [{ buyer: net.network.inft }, 'owner key: belongs to another account'],
+      [{ tokenId: 'x' }, ''],
+      [{ deadline: -1 }, 'deadline'],
+    ];
+    for (const [change, words] of refused) {
+      const call = service.ask('/v1/keys/reseal', { ...body, ...change } as Json);
+      await expect(call).rejects.toMatchObject({
+        code: 'session',
+        message: expect.stringContaining(words) as string,
+      });
+    }
   });
 });

@@ -86,6 +86,7 @@ export {
   type RowCounts,
   type TrainingReport,
 } from './session/reports.js';
+export { keyRequestFromJson, type KeyRequest } from './session/key-request.js';
 export { readTar, writeTar } from './session/tar.js';
 export {
   burnAddress,
@@ -142,9 +143,11 @@ export type {
   CallOptions,
   FFEOptions,
   Input,
+  KeyRequestOptions,
   Model,
   OpenRequest,
   OpenResult,
+  OwnerKeyKind,
   ProgressEvent,
   Status,
   SubmitOptions,

@@ -22,6 +22,8 @@ int http_status(ErrorCode code) {
   switch (code) {
     case ErrorCode::kBadInput:
     case ErrorCode::kUsage:
+    case ErrorCode::kKey:
+    case ErrorCode::kCorrupt:
       return 400;
     case ErrorCode::kSession:
       return 409;
@@ -68,6 +70,8 @@ Api::Api(ApiContext context) : context_(context), server_(server_options(context
   server_.handle("GET", "/v1/enclave", guarded([this](const auto&) { return evidence(); }));
   server_.handle("POST", "/v1/sessions/key", guarded([this](const auto& r) { return grant(r); }));
   server_.handle("POST", "/v1/sessions/offer", guarded([this](const auto& r) { return offer(r); }));
+  server_.handle("GET", "/v1/keys/service", guarded([this](const auto&) { return service_key(); }));
+  server_.handle("POST", "/v1/keys/reseal", guarded([this](const auto& r) { return reseal(r); }));
   server_.handle("GET", "/v1/sessions",
                  [this](const auto&) { return json_response(context_.status.all()); });
   server_.handle_regex("GET", "/v1/sessions/([0-9]{1,20})",
@@ -176,6 +180,32 @@ net::ServerResponse Api::certificates(const net::ServerRequest& request) const {
     }
   }
   return json_response(out);
+}
+
+net::ServerResponse Api::service_key() const {
+  std::shared_ptr<const Registration> r = context_.registrar.current();
+  crypto::Signature signature = context_.keys.sign_key(r->enclave_id, r->valid_until);
+  return json_response({{"enclaveId", to_hex0x(r->enclave_id.bytes)},
+                        {"key", to_hex0x(context_.keys.public_key().bytes)},
+                        {"validUntil", r->valid_until},
+                        {"signature", to_hex0x(signature.bytes)}});
+}
+
+net::ServerResponse Api::reseal(const net::ServerRequest& request) const {
+  const Json body = parse_json(request.body, "request");
+  auto text = [&](const char* member) { return json_string(body, member, "request"); };
+  ResealRequest r;
+  r.token_id = evm::U256::parse(text("tokenId"));
+  r.session_hash = h256_from_hex(text("sessionHash"));
+  r.artifact_root = h256_from_hex(text("artifactRoot"));
+  r.buyer = address_from_hex(text("buyer"));
+  r.buyer_key = from_hex(text("buyerKey"));
+  r.deadline = json_uint(body, "deadline", "request");
+  r.salt = h256_from_hex(text("salt"));
+  r.sealed = from_hex(text("sealed"));
+  OwnershipProof proof = context_.keys.reseal(context_.registrar.current()->enclave_id, r);
+  return json_response(
+      {{"sealedKey", to_hex0x(proof.sealed_key)}, {"signature", to_hex0x(proof.signature.bytes)}});
 }
 
 net::ServerResponse Api::metrics() const {

@@ -7,6 +7,7 @@
 #include "aggregator/collateral_feed.hpp"
 #include "aggregator/config.hpp"
 #include "aggregator/enclave.hpp"
+#include "aggregator/key_service.hpp"
 #include "aggregator/model.hpp"
 #include "aggregator/registration.hpp"
 #include "aggregator/status.hpp"
@@ -23,6 +24,7 @@ struct ApiContext {
   const Journal& journal;
   const StatusBoard& status;
   const Registrar& registrar;
+  KeyService& keys;
 };
 
 class Api {
@@ -37,6 +39,8 @@ class Api {
   net::ServerResponse offer(const net::ServerRequest& request) const;
   net::ServerResponse session(const net::ServerRequest& request) const;
   net::ServerResponse certificates(const net::ServerRequest& request) const;
+  net::ServerResponse service_key() const;
+  net::ServerResponse reseal(const net::ServerRequest& request) const;
   net::ServerResponse metrics() const;
   void check_terms(const session::SessionTerms& terms, const std::string& recipe_text) const;
 

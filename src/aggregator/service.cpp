@@ -68,6 +68,10 @@ evm::SenderOptions sender_options(const Config& config) {
   return options;
 }
 
+TokenContracts token_contracts(evm::RpcClient& rpc, const Address& inft) {
+  return {inft, session::Inft(rpc, inft).verifier()};
+}
+
 }  // namespace
 
 struct Service::Impl {
@@ -88,8 +92,8 @@ struct Service::Impl {
         model(config.model_path, config.model_name, config.threads),
         enclave(journal, {rpc.chain_id(), config.coordinator}, platform.provider->signing_key()),
         collateral(*platform.provider, config),
-        registrar(enclave, journal, *platform.provider, collateral, registry, sender,
-                  config.payee) {
+        registrar(enclave, journal, *platform.provider, collateral, registry, sender, config.payee),
+        keys(enclave, token_contracts(rpc, coordinator.inft()), storage) {
     if (coordinator.registry() != config.registry) {
       throw Error(ErrorCode::kUsage, "chain.registry is not the coordinator's registry",
                   "the coordinator uses " + to_hex0x(coordinator.registry().bytes));
@@ -97,7 +101,7 @@ struct Service::Impl {
     registrar.ensure(kRenewBefore);
     back_enclave();
     api = std::make_unique<Api>(ApiContext{config, enclave, *platform.provider, collateral, model,
-                                           journal, status, registrar});
+                                           journal, status, registrar, keys});
     write_file_atomic(data_dir / "port", as_bytes(std::to_string(api->port()) + "\n"));
   }
 
@@ -122,6 +126,7 @@ struct Service::Impl {
   StatusBoard status;
   CollateralFeed collateral;
   Registrar registrar;
+  KeyService keys;
   std::unique_ptr<Api> api;
   std::set<std::string> over;  // sessions that reached their end
   struct Retry {

@@ -227,6 +227,7 @@ class Inft {
   const Address& address() const { return contract_.address(); }
   std::vector<TokenView> tokens_of(const evm::U256& session_id) const;
   H256 artifact_root(const evm::U256& session_id) const;
+  Address verifier() const;  // of the proofs that tokens move with
   // The key last published for the token's owner, checked against the hash on chain. Throws
   // Error{kKey} if the token moved without its key.
   Bytes sealed_key(const TokenView& token) const;

@@ -76,6 +76,10 @@ H256 Inft::artifact_root(const evm::U256& session_id) const {
   return contract_.call("artifact", {session_id})[0]["artifactRoot"].as_h256();
 }
 
+Address Inft::verifier() const {
+  return contract_.call("verifier")[0].as_address();
+}
+
 Bytes Inft::sealed_key(const TokenView& token) const {
   if (token.key_stale) {
     throw Error(ErrorCode::kKey, "token " + token.id.to_string() + " moved without its key",

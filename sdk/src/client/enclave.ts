@@ -27,11 +27,12 @@ export class EnclaveService {
   constructor(readonly url: string) {}
 
   /** @throws FFEError `session` with the service's own words, `network` if it does not answer. */
-  async ask(path: string, body?: Json, signal?: AbortSignal): Promise<Json> {
+  async ask(path: string, body?: Json, signal?: AbortSignal, timeout?: number): Promise<Json> {
     const what = this.url + path;
     const response = await exchange(what, {
       body: body === undefined ? undefined : JSON.stringify(body),
       signal,
+      ...(timeout !== undefined && { timeout }),
       hint: 'check enclaveUrls in the network file, and the connection; then call again',
     });
     let answer: Json;

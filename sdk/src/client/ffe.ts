@@ -3,6 +3,7 @@ import type { TransactionReceipt } from 'ethers';
 import { toAddress, toHash, type Hex } from '../base/bytes.js';
 import type { Json } from '../base/json.js';
 import type { Claimable } from '../chain/sessions.js';
+import type { KeyRequest } from '../session/key-request.js';
 import type { SessionTerms } from '../session/terms.js';
 import { Context, sessionNumber } from './context.js';
 import { download } from './download.js';
@@ -13,11 +14,12 @@ import { openSession } from './open.js';
 import { checkRows, type DataCheck } from './rows.js';
 import { submit } from './submit.js';
 import { browserSurroundings, type Surroundings } from './surroundings.js';
-import { transfer } from './transfer.js';
+import { requestKey, transfer } from './transfer.js';
 import type {
   CallOptions,
   FFEOptions,
   Input,
+  KeyRequestOptions,
   Model,
   OpenRequest,
   OpenResult,
@@ -150,13 +152,24 @@ export class FFE {
     return download(this.context, sessionNumber(sessionId), options);
   }
 
-  /** Moves a token to `to`. No enclave service re-seals keys for a buyer yet, so the only form is
-   * `withoutKey`: an ERC-721 transfer, after which the key is stale until it is sealed again. A
-   * seller keeps what it downloaded: a sale shares access.
-   * @throws FFEError `unsupported` without that option. */
+  /** For a token's buyer: asks for its key. Gives a text in JSON to the seller, who passes it to
+   * {@link transfer}. */
+  async requestKey(
+    tokenId: bigint | number | string,
+    options: KeyRequestOptions = {},
+  ): Promise<KeyRequest> {
+    return requestKey(this.context, sessionNumber(tokenId), options);
+  }
+
+  /** Moves a token with its key: `to` is the buyer's key request. The key goes to a verified enclave
+   * that runs the session's code, which seals it for the buyer; the contract checks both signatures.
+   * With `withoutKey` an ERC-721 transfer to an address, after which the key is stale. A seller keeps
+   * what it downloaded: a sale shares access.
+   * @throws FFEError `key` if this account does not own the token or the request is not the buyer's,
+   * `attestation` if no enclave can be trusted with the key. */
   async transfer(
     tokenId: bigint | number | string,
-    to: string,
+    to: string | KeyRequest,
     options: TransferOptions = {},
   ): Promise<TransactionReceipt> {
     return transfer(this.context, sessionNumber(tokenId), to, options);

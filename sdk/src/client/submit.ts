@@ -6,11 +6,12 @@ import { revertHint } from '../chain/errors.js';
 import type { OpenedSession } from '../chain/sessions.js';
 import type { Account } from '../chain/wallet.js';
 import { blobRole, hashSource, type Source } from '../session/blob.js';
-import { deriveOwnerKey, ownerKeyHash } from '../session/owner-key.js';
+import { ownerKeyHash } from '../session/owner-key.js';
 import { parseRecipe } from '../session/recipe.js';
 import type { SessionTerms } from '../session/terms.js';
 import { counting, plural, short, steps, type Context, type Pending } from './context.js';
 import { requireEnclave, verifyEnclave, type EnclaveVerification } from './enclave.js';
+import { ownerKeyOf } from './owner-key.js';
 import { checkRows } from './rows.js';
 import type { CallOptions, Input, SubmitOptions, SubmitResult } from './types.js';
 
@@ -40,26 +41,6 @@ async function openForSubmission(
     refuse(`session ${id} took submissions until ${until}`, hint, 'SubmitClosed');
   }
   return opened;
-}
-
-async function ownerKeyOf(
-  context: Context,
-  opened: OpenedSession,
-  account: Account,
-  kind?: SubmitOptions['ownerKey'],
-): Promise<Uint8Array> {
-  const { ecdh } = account;
-  if (kind !== 'x25519' && ecdh !== undefined) return ecdh.publicKey;
-  if (kind === 'secp256k1') {
-    throw new FFEError(
-      'key',
-      'this wallet offers no ECDH with its key',
-      'use ownerKey "x25519", the default for such wallets',
-    );
-  }
-  const { domain } = (await context.parts()).sessions;
-  const pair = await deriveOwnerKey(account.sign, domain, opened.sessionTag, account.address);
-  return pair.publicKey;
 }
 
 /** The blob of an earlier call with the same rows and key, or a new one. */

@@ -38,11 +38,13 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+/** Key that a model's key is sealed to. `secp256k1`: the account's own; the wallet must offer ECDH.
+ * `x25519`: derived from two signatures of the wallet. */
+export type OwnerKeyKind = 'secp256k1' | 'x25519';
+
 export interface SubmitOptions extends CallOptions {
-  /** Key that the model's key is sealed to. `secp256k1`: the account's own; the wallet must offer
-   * ECDH. `x25519`: derived from two signatures of the wallet. Default: the first where the wallet
-   * can, as the C++ client does, else the second. */
-  ownerKey?: 'secp256k1' | 'x25519';
+  /** Default: `secp256k1` where the wallet can, as the C++ client does, else `x25519`. */
+  ownerKey?: OwnerKeyKind;
 }
 
 export interface FFEOptions {
@@ -135,6 +137,13 @@ export interface WatchEvent extends SessionView {
   total: number;
   /** The last attempt's failure, while it is tried again. */
   error: string;
+}
+
+export interface KeyRequestOptions extends CallOptions {
+  /** How long the seller has. Default: a week. */
+  validSeconds?: number;
+  /** As in {@link SubmitOptions}. */
+  ownerKey?: OwnerKeyKind;
 }
 
 export interface TransferOptions extends CallOptions {

@@ -48,6 +48,19 @@ export const messageTypes = {
     Owner: OWNER,
   },
   AbortCertificate: { AbortCertificate: fields('bytes32 sealHash,uint8 reason,bytes32 gateRoot') },
+  // These two in the domain of ERC7857Verifier.
+  AccessProof: {
+    AccessProof: fields(
+      'address nft,uint256 tokenId,address receiver,bytes32 oldDataHash,bytes32 newDataHash,' +
+        'bytes encryptedPubKey,uint64 deadline,bytes32 salt',
+    ),
+  },
+  OwnershipProof: {
+    OwnershipProof: fields(
+      'address nft,uint256 tokenId,address receiver,bytes32 oldDataHash,bytes32 newDataHash,' +
+        'bytes sealedKey,bytes encryptedPubKey,uint64 deadline,bytes32 salt',
+    ),
+  },
 } satisfies Record<MessageName, Record<string, TypedField[]>>;
 
 export type MessageName =
@@ -58,7 +71,9 @@ export type MessageName =
   | 'ServiceKey'
   | 'RejectionCertificate'
   | 'ResultCertificate'
-  | 'AbortCertificate';
+  | 'AbortCertificate'
+  | 'AccessProof'
+  | 'OwnershipProof';
 export type Message = Record<string, unknown>;
 
 /** A message to sign, in the form that ethers' and viem's wallets take. */
