@@ -1,6 +1,6 @@
 // Calls and refusals on the local network, without training. Needs the C++ binaries.
 import { execFile, spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -259,7 +259,9 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
         (await net.provider.getLogs({ topics: [topic], fromBlock: 0 })).length;
       const paid = await payments();
       const signatures = { count: 0 };
-      const resumed = await client.submit(sessionId, more, {
+      // As another process would: what it had encrypted lies in the user's data folder.
+      expect(readdirSync(join(net.home, 'ffe/submissions'))).toHaveLength(2);
+      const resumed = await ffe(bob, change).submit(sessionId, more, {
         onProgress: ({ verb, text }) => {
           if (verb === 'Encrypting' && text !== undefined) ++signatures.count;
         },
@@ -268,8 +270,62 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
       expect(await payments()).toBe(paid);
       expect(resumed.replaced).toBe(true);
       expect(resumed.blobRoot).not.toBe(done.blobRoot);
+      expect(readdirSync(join(net.home, 'ffe/submissions'))).toEqual([]);
     } finally {
       await flaky.stop();
+    }
+  });
+
+  test('a kept blob that was damaged is encrypted anew; other rows replace it', async () => {
+    const stopping = async (data: Uint8Array): Promise<void> => {
+      const stop = new AbortController();
+      const stopped = await failure(() =>
+        ffe(bob).submit(sessionId, data, {
+          signal: stop.signal,
+          onProgress: ({ verb, text }) => {
+            if (verb === 'Encrypting' && text !== undefined) stop.abort();
+          },
+        }),
+      );
+      expect(stopped.code).toBe('interrupted');
+    };
+    const encryptions = async (data: Uint8Array): Promise<number> => {
+      let count = 0;
+      await ffe(bob).submit(sessionId, data, {
+        onProgress: ({ verb, text }) => {
+          if (verb === 'Encrypting' && text !== undefined) ++count;
+        },
+      });
+      return count;
+    };
+    const folder = join(net.home, 'ffe/submissions');
+    await stopping(rows('plants', 60, 6));
+    const [blob = ''] = readdirSync(folder).filter((name) => name.endsWith('.blob'));
+    const bytes = readFileSync(join(folder, blob));
+    bytes[100] = (bytes[100] as number) ^ 1;
+    writeFileSync(join(folder, blob), bytes);
+    expect(await encryptions(rows('plants', 60, 6))).toBe(1);
+    await stopping(rows('plants', 70, 6));
+    expect(await encryptions(rows('plants', 80, 6))).toBe(1);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('a price of storage beyond reason', async () => {
+    // Of what the chain answers, only a price is a small number.
+    const greedy = await proxy(net.network.rpcUrl, (_method, answer) =>
+      answer.replace(/0x0{52}[0-9a-f]{12}"/g, `0x${(10n ** 13n).toString(16).padStart(64, '0')}"`),
+    );
+    try {
+      const provider = new JsonRpcProvider(greedy.url, 31337, { staticNetwork: true });
+      const storage = new Storage(net.network, provider);
+      const account = await Account.of(alice, provider, 31337);
+      const data = memorySpool(pattern(1000));
+      const error = await failure(() => storage.upload(data, account));
+      expect([error.code, error.reason]).toEqual(['chain', 'PriceTooHigh']);
+      expect(error.hint).toContain('nothing was paid');
+      provider.destroy();
+    } finally {
+      await greedy.stop();
     }
   });
 

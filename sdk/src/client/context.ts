@@ -9,7 +9,7 @@ import { Sessions } from '../chain/sessions.js';
 import { Account } from '../chain/wallet.js';
 import { sealBlob, type BlobContext, type Progress, type Source } from '../session/blob.js';
 import { Storage } from '../storage/client.js';
-import type { Spool } from '../storage/spool.js';
+import type { Spool, SpoolWriter } from '../storage/spool.js';
 import { parseNetwork, type Network } from './network.js';
 import type { Surroundings } from './surroundings.js';
 import type { CallOptions, FFEOptions } from './types.js';
@@ -19,13 +19,6 @@ interface Parts {
   provider: JsonRpcProvider;
   sessions: Sessions;
   storage: Storage;
-}
-
-/** An encrypted blob on its way: a repeated call continues with it. */
-export interface Pending {
-  dataHash: Hex;
-  ownerKeyHash: Hex;
-  blob: Spool;
 }
 
 export const plural = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? '' : 's'}`;
@@ -86,7 +79,6 @@ async function openProvider(network: Network): Promise<JsonRpcProvider> {
 export class Context {
   private ready: Promise<Parts> | undefined;
   private wallet: Promise<Account> | undefined;
-  readonly pending = new Map<bigint, Pending>();
 
   constructor(
     readonly options: FFEOptions,
@@ -131,13 +123,13 @@ export class Context {
 
   /** Encrypts into a spool. */
   async seal(
+    writer: SpoolWriter,
     source: Source,
     sessionKey: Hex,
     context: BlobContext,
     account: Account,
     options: CallOptions,
   ): Promise<{ spool: Spool; dataHash: Hex }> {
-    const writer = await this.surroundings.newSpool();
     try {
       const { progress, signal } = counting(options, 'Encrypting');
       const info = await sealBlob(

@@ -108,7 +108,8 @@ async function store(
     enclaveId,
     ownerKeyHash: zeroHash,
   };
-  const { spool } = await context.seal(pool, sessionKey, blobContext, account, options);
+  const writer = await context.surroundings.newSpool();
+  const { spool } = await context.seal(writer, pool, sessionKey, blobContext, account, options);
   steps(options)('Uploading', 'evaluation pool and public sample to 0G Storage');
   try {
     const evalRoot = await storage.upload(spool, account, counting(options, 'Uploading'));

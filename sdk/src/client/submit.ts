@@ -9,7 +9,9 @@ import { blobRole, hashSource, type Source } from '../session/blob.js';
 import { ownerKeyHash } from '../session/owner-key.js';
 import { parseRecipe } from '../session/recipe.js';
 import type { SessionTerms } from '../session/terms.js';
-import { counting, plural, short, steps, type Context, type Pending } from './context.js';
+import { storedFile, type StoredFile } from '../storage/file.js';
+import type { Spool } from '../storage/spool.js';
+import { counting, plural, short, steps, type Context } from './context.js';
 import { requireEnclave, verifyEnclave, type EnclaveVerification } from './enclave.js';
 import { ownerKeyOf } from './owner-key.js';
 import { checkRows } from './rows.js';
@@ -43,6 +45,12 @@ async function openForSubmission(
   return opened;
 }
 
+interface Sealed {
+  blob: Spool;
+  stored: StoredFile;
+  dataHash: Hex;
+}
+
 /** The blob of an earlier call with the same rows and key, or a new one. */
 async function encrypted(
   context: Context,
@@ -51,15 +59,20 @@ async function encrypted(
   ownerKey: Uint8Array,
   account: Account,
   options: CallOptions,
-): Promise<Pending> {
-  const { pending } = context;
+): Promise<Sealed> {
+  const { shelf } = context.surroundings;
   const keyHash = ownerKeyHash(ownerKey);
-  const waiting = pending.get(opened.id);
-  if (waiting !== undefined) {
-    const { hash } = await hashSource(source, options.signal);
-    if (waiting.dataHash === hash && waiting.ownerKeyHash === keyHash) return waiting;
-    await waiting.blob.discard();
-    pending.delete(opened.id);
+  const plain = (hex: Hex): string => hex.slice(2);
+  const name = [opened.sessionHash, account.address, keyHash].map(plain).join('-');
+  const kept = await shelf.find(name);
+  if (kept !== undefined) {
+    const { hash: dataHash } = await hashSource(source, options.signal);
+    const { blob, note } = kept;
+    if (note.dataHash === dataHash) {
+      const stored = await storedFile(blob);
+      if (stored.root === note.root) return { blob, stored, dataHash };
+    }
+    await blob.discard();
   }
   const blobContext = {
     role: blobRole.data,
@@ -69,12 +82,18 @@ async function encrypted(
     enclaveId: opened.terms.enclaveId,
     ownerKeyHash: keyHash,
   };
-  const { sessionKey } = opened;
-  const { spool, dataHash } = await context.seal(source, sessionKey, blobContext, account, options);
+  const { spool, dataHash } = await context.seal(
+    await shelf.create(name),
+    source,
+    opened.sessionKey,
+    blobContext,
+    account,
+    options,
+  );
   steps(options)('Encrypting', `${spool.size} bytes to the enclave's session key`);
-  const fresh: Pending = { dataHash, ownerKeyHash: keyHash, blob: spool };
-  pending.set(opened.id, fresh);
-  return fresh;
+  const stored = await storedFile(spool);
+  const blob = await shelf.keep(name, spool, { dataHash, root: stored.root });
+  return { blob, stored, dataHash };
 }
 
 function tellVerified(verified: EnclaveVerification, { enclaveId }: SessionTerms): string {
@@ -120,8 +139,9 @@ export async function submit(
   }
 
   const ownerKey = await ownerKeyOf(context, opened, account, options.ownerKey);
-  const { blob, dataHash } = await encrypted(context, opened, source, ownerKey, account, options);
-  const blobRoot = await storage.upload(blob, account, counting(options, 'Uploading'));
+  const sealed = await encrypted(context, opened, source, ownerKey, account, options);
+  const { blob, stored, dataHash } = sealed;
+  const blobRoot = await storage.upload(blob, account, counting(options, 'Uploading'), stored);
   step('Uploading', `0G Storage ${short(blobRoot)}`);
 
   const { coordinator } = sessions;
@@ -141,7 +161,6 @@ export async function submit(
     native && !replaced ? stake : 0n,
     signal,
   );
-  context.pending.delete(opened.id);
   await blob.discard();
   const txHash = toHash(receipt.hash);
   step('Committing', `session ${opened.id}  tx ${short(txHash)}  block ${receipt.blockNumber}`);

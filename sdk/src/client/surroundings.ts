@@ -4,6 +4,7 @@ import { FFEError } from '../base/errors.js';
 import { exchange } from '../base/http.js';
 import { parseJson } from '../base/json.js';
 import { memorySource, type Source } from '../session/blob.js';
+import { memoryShelf, type Shelf } from '../storage/shelf.js';
 import { newBlobSpool, type SpoolWriter } from '../storage/spool.js';
 import { browserGuard, type RollbackGuard } from '../tee/rollback.js';
 import { parseNetwork, type Network } from './network.js';
@@ -15,6 +16,7 @@ export interface Surroundings {
   /** A source, and a name for messages. */
   sourceOf(input: Input): Promise<[Source, string]>;
   rollbackGuard: RollbackGuard;
+  shelf: Shelf;
 }
 
 async function findNetwork(name: string): Promise<Network> {
@@ -69,4 +71,5 @@ export const browserSurroundings: Surroundings = {
   newSpool: newBlobSpool,
   sourceOf,
   rollbackGuard: browserGuard,
+  shelf: memoryShelf(),
 };

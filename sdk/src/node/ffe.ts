@@ -4,6 +4,7 @@ import { FFE as BaseFFE } from '../client/ffe.js';
 import { browserSurroundings, type Surroundings } from '../client/surroundings.js';
 import type { CallOptions, Model } from '../client/types.js';
 import { fileGuard } from './rollback.js';
+import { fileShelf } from './shelf.js';
 import { fileSource, findNetwork, newFileSpool, writeFolder } from './files.js';
 
 const nodeSurroundings: Surroundings = {
@@ -13,6 +14,7 @@ const nodeSurroundings: Surroundings = {
   sourceOf: (input) =>
     typeof input === 'string' ? fileSource(input) : browserSurroundings.sourceOf(input),
   rollbackGuard: fileGuard,
+  shelf: fileShelf,
 };
 
 /** The client with Node's files: paths as data, networks by name, adapters written to folders. */

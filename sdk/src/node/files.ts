@@ -35,32 +35,34 @@ export async function fileSource(path: string): Promise<[Source, string]> {
 // What a program forgot to discard is closed with its last reference.
 const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
 
-/** Spools into a file that only this user can read, and that is gone with this process however it
- * ends: it has no name any more. */
-export async function newFileSpool(): Promise<SpoolWriter> {
-  const folder = await mkdtemp(join(tmpdir(), 'ffe-'));
-  const fd = openSync(join(folder, 'spool'), 'wx+', 0o600);
-  // Where files in use cannot be removed (Windows) this happens at the end.
-  await rm(folder, { recursive: true, force: true }).catch(() => undefined);
-  let size = 0;
+// The bytes behind a descriptor; `remove` runs when they are discarded.
+function spoolOf(fd: number, size: number, remove: () => Promise<void>): Spool {
   let open = true;
-  const discard = async (): Promise<void> => {
-    if (!open) return;
-    open = false;
-    forgotten.unregister(discard);
-    closeSync(fd);
-    await rm(folder, { recursive: true, force: true });
-  };
-  const spool = (): Spool => ({
+  const spool: Spool = {
     size,
     async slice(start, end) {
       const out = new Uint8Array(end - start);
       const { bytesRead } = await readAt(fd, out, 0, out.length, start);
       return out.subarray(0, bytesRead);
     },
-    discard,
-  });
-  const writer: SpoolWriter = {
+    async discard() {
+      if (!open) return;
+      open = false;
+      forgotten.unregister(spool);
+      closeSync(fd);
+      await remove();
+    },
+  };
+  forgotten.register(spool, fd, spool);
+  return spool;
+}
+
+/** Spools into a new file that only this user can read. */
+export async function fileSpool(path: string, remove: () => Promise<void>): Promise<SpoolWriter> {
+  await rm(path, { force: true });
+  const fd = openSync(path, 'wx+', 0o600);
+  let size = 0;
+  return {
     async write(bytes) {
       try {
         for (let done = 0; done < bytes.length;) {
@@ -69,16 +71,30 @@ export async function newFileSpool(): Promise<SpoolWriter> {
           size += bytesWritten;
         }
       } catch (cause) {
-        throw ioError(`${folder}: cannot be written`, cause, 'check that the disk has room');
+        throw ioError(`${path}: cannot be written`, cause, 'check that the disk has room');
       }
     },
-    async finish() {
-      const out = spool();
-      forgotten.register(out, fd, discard);
-      return out;
+    finish: async () => spoolOf(fd, size, remove),
+    async discard() {
+      closeSync(fd);
+      await remove();
     },
-    discard,
   };
+}
+
+/** A file that is there already, as a spool. */
+export async function openFileSpool(path: string, remove: () => Promise<void>): Promise<Spool> {
+  const { size } = await stat(path);
+  return spoolOf(openSync(path, 'r'), size, remove);
+}
+
+/** Spools into a temporary file that is gone with this process however it ends: it has no name. */
+export async function newFileSpool(): Promise<SpoolWriter> {
+  const folder = await mkdtemp(join(tmpdir(), 'ffe-'));
+  // Again at the end, since Windows removes no file that is in use.
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const writer = await fileSpool(join(folder, 'spool'), remove);
+  await remove().catch(() => undefined);
   return writer;
 }
 

@@ -55,6 +55,8 @@ const flowInterface = new Interface([
 ]);
 const MARKET_ABI = ['function pricePerSector() view returns (uint256)'];
 
+// Wei for one sector of 256 bytes; 0G's price is about 3.1e10.
+const MAX_PRICE = 1_000_000_000_000n;
 const PARALLEL = 4;
 const RECENT_BLOCKS = 999;
 const PATIENCE = 120_000;
@@ -187,9 +189,15 @@ export class Storage {
   }
 
   /** Stores the spool's bytes and returns their root. Looks first whether nodes or the chain know
-   * the root: running it again continues, and pays once. */
-  async upload(spool: Spool, account: Account, options: TransferOptions = {}): Promise<Hex> {
-    const stored = await storedFile(spool);
+   * the root: running it again continues, and pays once. `known`: its tree, where it was built
+   * before. */
+  async upload(
+    spool: Spool,
+    account: Account,
+    options: TransferOptions = {},
+    known?: StoredFile,
+  ): Promise<Hex> {
+    const stored = known ?? (await storedFile(spool));
     const nodes = await persist('reaching storage nodes', options, () => this.nodes());
     let info = await this.known(nodes, stored.root);
     if (info?.finalized !== true) {
@@ -263,6 +271,15 @@ export class Storage {
       price = await market.getFunction('pricePerSector')();
     } catch (error) {
       throw chainError(error, "asking for storage's price");
+    }
+    if (price > MAX_PRICE) {
+      throw new FFEError(
+        'chain',
+        `the Flow contract ${address} asks ${price} wei for 256 bytes, more than the limit of ` +
+          `${MAX_PRICE}`,
+        "nothing was paid; check that the nodes are the network's own",
+        { reason: 'PriceTooHigh' },
+      );
     }
     const sectors = submission.data.nodes.reduce((sum, n) => sum + 2 ** Number(n.height), 0);
     const data = flowInterface.encodeFunctionData('submit', [submission]) as Hex;
