@@ -50,7 +50,8 @@ test-sdk: build model setup-sdk ## Run the TypeScript package's tests
 	@npm --prefix sdk run --silent build
 	@npm --prefix sdk run --silent test
 
-test-e2e: build model setup-sdk ## One session, three clients: the command, Node, Chromium (needs Debian's chromium; minutes)
+test-e2e: build setup-sdk ## One session, three clients: the command, Node, Chromium (installs Debian's chromium)
+	@scripts/setup-system browser
 	@npm --prefix sdk run --silent build
 	@npm --prefix sdk run --silent test:e2e
 

@@ -13,6 +13,7 @@ import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EnclaveService, FFE, type Json, type KeyRequest, type Model } from '../src/node/index.js';
 import { Devnet, ffeBinary, missingDevnet } from '../test/support/devnet.js';
+import { forNode, project, snippetWith } from '../test/support/readme.js';
 
 const run = promisify(execFile);
 const chromiumBinary = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -149,6 +150,24 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     told('alice (C++)');
   });
 
+  test("carol submits with the README's lines for a page", async () => {
+    // Where the README's page has its network file.
+    const network = readFileSync(net.file, 'utf8');
+    const headers = { 'access-control-allow-origin': '*' };
+    await page.route('https://example.org/network.json', (route) =>
+      route.fulfill({ body: network, contentType: 'application/json', headers }),
+    );
+    const rows = JSON.stringify(readFileSync(at('carol.jsonl'), 'utf8'));
+    const prelude = `const sessionId = ${sessionId}n;\nconst file = new File([${rows}], 'carol.jsonl');`;
+    const content = `${forNode(snippetWith('Eip1193Provider'), prelude)}\nwindow.done = true;`;
+    await page.addScriptTag({ type: 'module', content });
+    await page.waitForFunction('window.done');
+    const { submissions } = await new FFE({ network: net.file }).status(sessionId);
+    const carol = (wallets.carol as HDNodeWallet).address.toLowerCase();
+    expect(submissions.map((s) => s.contributor)).toContain(carol);
+    told("carol (Chromium, the README's lines)");
+  });
+
   test('carol submits in a browser', async () => {
     const verified = await click('verify');
     expect(verified).toContain('passed  quote.signature');
@@ -248,7 +267,14 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     });
     await expect(strict.transfer(tokenId, request)).rejects.toMatchObject({ code: 'attestation' });
 
-    await alice.transfer(tokenId, request);
+    const folder = project();
+    const signer = (name: string): string =>
+      `new Wallet('${(wallets[name] as HDNodeWallet).privateKey}')`;
+    const prelude =
+      `import { Wallet } from 'ethers';\nconst network = '${net.file}';\nconst tokenId = ${tokenId}n;\n` +
+      `const buyer = ${signer('opener')};\nconst seller = ${signer('alice')};`;
+    writeFileSync(join(folder, 'move.mjs'), forNode(snippetWith('requestKey'), prelude));
+    await run(process.execPath, ['move.mjs'], { cwd: folder });
     const bought = await buyer.download(sessionId);
     expect([bought.tokenId, bought.adapterSha256]).toEqual([tokenId, before.adapterSha256]);
     await expect(alice.download(sessionId)).rejects.toMatchObject(refusal);
@@ -284,8 +310,8 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
       sealed: `0x${'44'.repeat(80)}`,
     };
     const refused: [object, string][] = [
-      [{}, 'HPKE'],
-      [{ sealed: '0x' }, 'HPKE'],
+      [{}, 'authentication failed'],
+      [{ sealed: '0x' }, 'an HPKE message has at least 48 bytes'],
       [{ buyerKey: word('00') }, 'owner key: an X25519 point of low order'],
       [{ buyer: net.network.inft }, 'owner key: belongs to another account'],
       [{ tokenId: 'x' }, ''],

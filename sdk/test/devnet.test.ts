@@ -1,6 +1,6 @@
 // Calls and refusals on the local network, without training. Needs the C++ binaries.
 import { execFile, spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -33,7 +33,7 @@ import {
   otherChain,
   proxy,
 } from './support/devnet.js';
-import { forNode, project, snippets } from './support/readme.js';
+import { forNode, installed, project, snippetWith } from './support/readme.js';
 import { failure, pattern, vectorFile } from './support/vectors.js';
 
 const run = promisify(execFile);
@@ -466,8 +466,42 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     expect(error.message).toContain('a session of 5000 participants could not be settled');
   });
 
+  test('npx @0g/ffe: a whole contribution', async () => {
+    const list = [alice.address, bob.address];
+    const fresh = String((await ffe(opener).openSession(request(list))).sessionId);
+    const folder = await installed();
+    const { address, privateKey } = alice;
+    const scrypt = { N: 1024, r: 8, p: 1 };
+    const keyFile = encryptKeystoreJsonSync({ address, privateKey }, 'secret', { scrypt });
+    writeFileSync(join(folder, 'alice.json'), keyFile);
+    writeFileSync(join(folder, 'password'), 'secret\n');
+    writeFileSync(join(folder, 'alice.jsonl'), rows('animals', 100, 5));
+    const env = { ...process.env, XDG_DATA_HOME: net.home };
+    const command = async (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
+      run('npx', ['--offline', '@0g/ffe', ...args], { cwd: folder, env });
+    const signed = ['--keystore', 'alice.json', '--password-file', 'password'];
+
+    const submitted = await command('submit', fresh, 'alice.jsonl', ...signed);
+    expect(submitted.stdout).toMatch(/^0x[0-9a-f]{64}\n$/);
+    expect(submitted.stderr).toContain('  Verifying enclave 0x');
+    expect(submitted.stderr).toContain(' Committing session');
+    const { stdout } = await command('status', fresh);
+    const shown = JSON.parse(stdout) as { submissions: { contributor: string }[] };
+    expect(shown.submissions.map((s) => s.contributor)).toEqual([toAddress(address)]);
+    const early = command('download', fresh, 'adapter', ...signed);
+    await expect(early).rejects.toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining(`error: session ${fresh} has no model`) as string,
+    });
+    expect((await command('withdraw', fresh, ...signed, '-q')).stderr).toBe('');
+    await expect(command('claim', fresh, ...signed)).rejects.toMatchObject({ code: 6 });
+    rmSync(folder, { recursive: true });
+  });
+
   test("the README's snippets run", async () => {
-    const [contribute = '', , open = '', errors = ''] = snippets();
+    const contribute = snippetWith('walletFromKeystore');
+    const open = snippetWith('openSession');
+    const errors = snippetWith('instanceof FFEError');
     const folder = project();
     const env = { ...process.env, XDG_DATA_HOME: net.home };
     const script = (name: string, snippet: string, prelude: string, end = ''): string => {

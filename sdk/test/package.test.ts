@@ -1,14 +1,14 @@
 // What is published: contents, size, what a bundler keeps, the README, the reference, the command.
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import * as typedoc from 'typedoc';
 import ts from 'typescript';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { forCompiler, project, root, snippets } from './support/readme.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { forCompiler, installed, project, root, snippets } from './support/readme.js';
 
 const run = promisify(execFile);
 
@@ -138,12 +138,16 @@ describe('documentation', () => {
 });
 
 describe('the command', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await installed();
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  // As a user types it: npx @0g/ffe …
   const command = async (...args: string[]): Promise<[number, string, string]> => {
     try {
-      const { stdout, stderr } = await run(process.execPath, [
-        join(root, 'dist/node/cli.js'),
-        ...args,
-      ]);
+      const npx = ['--offline', '@0g/ffe', ...args];
+      const { stdout, stderr } = await run('npx', npx, { cwd: folder });
       return [0, stdout, stderr];
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
@@ -169,7 +173,6 @@ describe('the command', () => {
     expect(why).toBe('error: cannot open /nowhere\nhint: check the path\n');
   });
   test('check', async () => {
-    const folder = project();
     const file = join(folder, 'rows.jsonl');
     writeFileSync(file, '{"text":"a"}\n{"text":"a"}\n\n{"prompt":"p","completion":"c"}\n');
     expect((await command('check', file)).slice(0, 2)).toEqual([0, '3\n']);

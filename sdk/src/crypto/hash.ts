@@ -4,11 +4,28 @@ import {
   sha384 as nobleSha384,
   sha512 as nobleSha512,
 } from '@noble/hashes/sha2';
-import { keccak_256 } from '@noble/hashes/sha3';
+import sha3 from 'js-sha3';
 import { utf8 } from '../base/bytes.js';
 
-export const keccak256 = (data: Uint8Array | string): Uint8Array =>
-  keccak_256(typeof data === 'string' ? utf8(data) : data);
+/** Keccak-256 of a stream. js-sha3 is three to four times as fast as noble's, and the storage SDK
+ * brings it along. */
+export class Keccak256 {
+  private readonly state = sha3.keccak256.create();
+
+  update(bytes: Uint8Array): void {
+    this.state.update(bytes);
+  }
+
+  digest(): Uint8Array {
+    return new Uint8Array(this.state.arrayBuffer());
+  }
+}
+
+export function keccak256(data: Uint8Array | string): Uint8Array {
+  const hasher = new Keccak256();
+  hasher.update(typeof data === 'string' ? utf8(data) : data);
+  return hasher.digest();
+}
 
 export const sha256 = (data: Uint8Array): Uint8Array => nobleSha256(data);
 
@@ -26,4 +43,3 @@ export function hkdfSha256(
 }
 
 export { randomBytes } from '@noble/hashes/utils';
-export { keccak_256 };

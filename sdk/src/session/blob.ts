@@ -2,7 +2,7 @@
 // by the contributor, padded. Memory does not grow with the data.
 import { be64, concat, fromHex, le64, toHex, utf8, type Hex } from '../base/bytes.js';
 import { checkAborted, FFEError } from '../base/errors.js';
-import { keccak_256, keccak256 } from '../crypto/hash.js';
+import { Keccak256, keccak256 } from '../crypto/hash.js';
 import {
   hpkeReceiver,
   hpkeSender,
@@ -93,7 +93,7 @@ export async function hashSource(
   data: Source,
   signal?: AbortSignal,
 ): Promise<{ hash: Hex; length: number }> {
-  const hasher = keccak_256.create();
+  const hasher = new Keccak256();
   let length = 0;
   for await (const bytes of data.stream()) {
     checkAborted(signal);
@@ -188,7 +188,7 @@ export async function sealBlob(
   const sealer = new ChunkSealer(hpke, header, total, out, options.progress);
   await sealer.push(concat(fromHex(signature), le64(BigInt(length))));
 
-  const again = keccak_256.create();
+  const again = new Keccak256();
   let read = 0;
   for await (const bytes of data.stream()) {
     checkAborted(options.signal);
@@ -283,7 +283,7 @@ function parseHeader(bytes: Uint8Array, role: BlobRole): Header {
 
 // Follows the plaintext through prefix, data and zeros.
 class PlaintextReader {
-  private readonly hasher = keccak_256.create();
+  private readonly hasher = new Keccak256();
   private signature: Hex = '0x';
   private length = 0;
   private offset = 0;
