@@ -12,7 +12,7 @@ import { toBeHex, type HDNodeWallet } from 'ethers';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EnclaveService, FFE, type Json, type KeyRequest, type Model } from '../src/node/index.js';
-import { Devnet, ffeBinary, missingDevnet } from '../test/support/devnet.js';
+import { Devnet, ffeBinary, missingDevnet, proxy } from '../test/support/devnet.js';
 import { forNode, project, snippetWith } from '../test/support/readme.js';
 
 const run = promisify(execFile);
@@ -235,6 +235,39 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     expect((await ffe.claimable(sessionId)).stake).toBe(5n * 10n ** 17n);
     await ffe.claim(sessionId);
     expect((await ffe.claimable(sessionId)).stake).toBe(0n);
+  });
+
+  test('a lying endpoint of the chain is caught', async () => {
+    const { result, opened } = await new FFE({ network: net.file }).status(sessionId);
+    const plain = (hex = ''): string => hex.slice(2);
+    const other = '5a'.repeat(32);
+    const lies: [string, string, string | RegExp][] = [
+      // Another model, by the logs alone and by everything that the endpoint says.
+      ['logs', plain(result?.artifactRoot), /artifact/],
+      ['all', plain(result?.artifactRoot), /artifact|signed/],
+      ['all', plain(result?.gateRoot), /signed|gateRoot/],
+      ['all', plain(result?.seed), /signed|seed/],
+      ['logs', plain(result?.reportRoot), /reportRoot/],
+      // Terms that the opener never set; another enclave's key.
+      ['all', plain(opened.terms.codeHash), /hash/],
+      ['all', plain(opened.sessionKey), /hash/],
+    ];
+    for (const [where, from, words] of lies) {
+      const liar = await proxy(net.network.rpcUrl, (method, answer) =>
+        where === 'all' || method === 'eth_getLogs' ? answer.replaceAll(from, other) : answer,
+      );
+      try {
+        const network = { ...net.network, rpcUrl: liar.url };
+        const signer = wallets.bob as HDNodeWallet;
+        const call = new FFE({ network, signer }).download(sessionId);
+        await expect(call).rejects.toMatchObject({
+          code: 'corrupt',
+          message: expect.stringMatching(words) as string,
+        });
+      } finally {
+        await liar.stop();
+      }
+    }
   });
 
   test('a token moves with its key, sealed anew by the enclave', async () => {

@@ -18,6 +18,9 @@ import {
   parseRecipe,
   recipeText,
 } from '../src/session/recipe.js';
+import { keyRequestFromJson } from '../src/session/key-request.js';
+import { parseDstackLog } from '../src/tee/event-log.js';
+import { evidenceFromJson } from '../src/tee/evidence.js';
 import { parseGateReport, parseTrainingReport } from '../src/session/reports.js';
 import { readTar, writeTar } from '../src/session/tar.js';
 import { termsFromJson, termsToJson } from '../src/session/terms.js';
@@ -128,6 +131,8 @@ describe('documents', () => {
   })) as Json[];
   const terms = vectorCases('session/terms.json').map((c: Case) => c.terms as Json);
   const { collateral } = vectorFile('tee/development.json');
+  const dstack = vectorCases('tee/application.json').find((c) => c.format === 'dstack') as Case;
+  const dstackLog = new TextDecoder().decode(fromHex(dstack.log));
 
   test('certificates read back', () => {
     for (const json of signed) expect(certificateToJson(certificateFromJson(json))).toEqual(json);
@@ -163,6 +168,24 @@ describe('documents', () => {
         expect(manifestText(parseManifest(text))).toBe(text);
       },
     ],
+    [
+      'key request',
+      {
+        tokenId: '1001',
+        receiver: `0x${'22'.repeat(20)}`,
+        key: `0x${'33'.repeat(32)}`,
+        deadline: 2_000_000_000,
+        salt: `0x${'44'.repeat(32)}`,
+        signature: `0x${'55'.repeat(65)}`,
+      },
+      (j) => expect(keyRequestFromJson(j)).toEqual(j),
+    ],
+    [
+      'evidence',
+      { quote: '0x0400', eventLogFormat: 'ccel', eventLog: 'AQI=', runtimeData: 'Aw==' },
+      evidenceFromJson,
+    ],
+    ['dstack log', parseStrict(dstackLog), (j) => parseDstackLog(JSON.stringify(j))],
   ];
   for (const [name, json, parse] of parsers) {
     test(`${name}: any member replaced`, async () => {

@@ -43,7 +43,7 @@ describe('size', () => {
     const verifier = await keep("export { verifyQuote, intelRoot } from './index.js'");
     const evidence = await keep("export { recompute, parseGateReport } from './index.js'");
     console.log(`verifyQuote alone: ${verifier} bytes, recompute alone: ${evidence} bytes`);
-    expect(verifier).toBeLessThan(25_000);
+    expect(verifier).toBeLessThan(27_000);
     expect(evidence).toBeLessThan(20_000);
   });
 
