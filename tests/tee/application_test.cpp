@@ -4,6 +4,7 @@
 #include <functional>
 #include <gtest/gtest.h>
 
+#include "base/file.hpp"
 #include "base/hex.hpp"
 #include "crypto/keccak.hpp"
 #include "tee/agent_log.hpp"
@@ -136,6 +137,29 @@ TEST(Application, HashIsOfWhateverTheLogNames) {
   claimed.add("claim_config", {{"owner", "0x00"}});
   ASSERT_TRUE(names_application(parsed(claimed)));
   EXPECT_THROW(application_hash(parsed(claimed)), Error);
+}
+
+// The same file that TypeScript reads; made with other libraries.
+TEST(Application, Vectors) {
+  const char* file = FFE_SOURCE_DIR "/tests/vectors/tee/application.json";
+  const Json json = parse_json(read_text_file(file), file);
+  ASSERT_GE(json["cases"].size(), 15u);
+  for (const Json& item : json["cases"]) {
+    SCOPED_TRACE(json_string(item, "name", file));
+    const bool ccel = json_string(item, "format", file) == "ccel";
+    std::vector<LogEvent> events =
+        parse_event_log(ccel ? EventLogFormat::kCcel : EventLogFormat::kDstack,
+                        from_hex(json_string(item, "log", file)));
+    TdReport report;
+    report.rtmr[3] = fixed_from_hex<48>(json_string(item, "rtmr3", file));
+    EXPECT_NO_THROW(check_replay(events, report));
+    EXPECT_TRUE(names_application(events));
+    if (item["appHash"].is_null()) {
+      EXPECT_THROW(application_hash(events), Error);
+    } else {
+      EXPECT_EQ(to_hex0x(application_hash(events).bytes), json_string(item, "appHash", file));
+    }
+  }
 }
 
 }  // namespace
