@@ -65,12 +65,7 @@ TEST(FalseChain, GetsNoStakeNoTokenAndNoPlace) {
   }
   // The enclave has worked for another seal and signs nothing for this one.
   world.net().start(devnet::Part::kEnclave);
-  for (int i = 0; i < 20 && !world.opener().enclave_status(world.session_id()).contains("error");
-       ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  }
-  EXPECT_NE(world.opener().enclave_status(world.session_id()).value("error", "").find("seal"),
-            std::string::npos);
+  EXPECT_NE(world.error_of_service().find("seal"), std::string::npos);
   EXPECT_EQ(world.certificates().size(), 2u);
   EXPECT_FALSE(world.over());
 

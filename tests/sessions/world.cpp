@@ -130,6 +130,15 @@ bool World::over() {
   return state != session::SessionState::kOpen && state != session::SessionState::kSealed;
 }
 
+std::string World::error_of_service(int seconds) {
+  for (int i = 0; i < seconds * 20; ++i) {
+    const Json status = opener_->enclave_status(session_id_);
+    if (status.is_object() && status.contains("error")) return status["error"];
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  return "";
+}
+
 Outcome World::finish(int seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   while (!over()) {

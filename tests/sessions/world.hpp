@@ -53,6 +53,8 @@ class World {
   std::filesystem::path dir() const { return net_dir_; }
   const std::filesystem::path& model() const { return model_; }
   bool over();
+  // Waits until the service has an error to tell about the session, and returns it.
+  std::string error_of_service(int seconds = 20);
   // Waits for the session's end; throws Error{kFailed} with the service's last words.
   Outcome finish(int seconds = 120);
   Outcome outcome();
