@@ -7,8 +7,6 @@
 namespace ffe::crypto {
 namespace {
 
-constexpr size_t kNonce = 16;
-
 SecretBytes derive_key(const PublicKey& ephemeral, const SecretBytes& shared_point) {
   SecretBytes ikm(ephemeral.size() + shared_point.size());
   std::copy(ephemeral.begin(), ephemeral.end(), ikm.data());
@@ -33,10 +31,11 @@ Bytes ecies_seal(const PublicKey& recipient, ByteView plaintext) {
   return ecies_seal_with(PrivateKey::generate(), nonce, recipient, plaintext);
 }
 
-SecretBytes ecies_open(const PrivateKey& key, ByteView sealed) {
-  if (sealed.size() < kEciesOverhead) {
-    throw Error(ErrorCode::kCorrupt,
-                "an ECIES message has at least 97 bytes, not " + std::to_string(sealed.size()));
+SecretBytes ecies_open(const PrivateKey& key, ByteView sealed, size_t nonce_bytes) {
+  const size_t overhead = 65 + nonce_bytes + kAeadTag;
+  if (sealed.size() < overhead) {
+    throw Error(ErrorCode::kCorrupt, "an ECIES message has at least " + std::to_string(overhead) +
+                                         " bytes, not " + std::to_string(sealed.size()));
   }
   PublicKey ephemeral = PublicKey::from(sealed.first(65));
   SecretBytes shared_point;
@@ -46,9 +45,9 @@ SecretBytes ecies_open(const PrivateKey& key, ByteView sealed) {
     if (e.code() != ErrorCode::kKey) throw;
     throw Error(ErrorCode::kCorrupt, "the ECIES message does not begin with a secp256k1 point");
   }
-  ByteView nonce = sealed.subspan(65, kNonce);
-  ByteView tag = sealed.subspan(65 + kNonce, kAeadTag);
-  ByteView ciphertext = sealed.subspan(kEciesOverhead);
+  ByteView nonce = sealed.subspan(65, nonce_bytes);
+  ByteView tag = sealed.subspan(65 + nonce_bytes, kAeadTag);
+  ByteView ciphertext = sealed.subspan(overhead);
   SecretBytes out(ciphertext.size());
   aes256gcm_open_into(derive_key(ephemeral, shared_point).view(), nonce, {},
                       concat({ciphertext, tag}), out.span());

@@ -13,8 +13,9 @@ inline constexpr size_t kEciesOverhead = 65 + 16 + 16;
 // Throws Error{kKey} if `recipient` is not a point of the curve.
 Bytes ecies_seal(const PublicKey& recipient, ByteView plaintext);
 
-// Throws Error{kCorrupt} if the bytes were not sealed for `key` or were changed.
-SecretBytes ecies_open(const PrivateKey& key, ByteView sealed);
+// Throws Error{kCorrupt} if the bytes were not sealed for `key` or were changed. `nonce_bytes`: 16,
+// or 12 as eciesjs writes it where it is configured so.
+SecretBytes ecies_open(const PrivateKey& key, ByteView sealed, size_t nonce_bytes = 16);
 
 // ecies_seal with the ephemeral key and the nonce given: for known-answer tests only, because a
 // repeated pair gives the plaintext away.
