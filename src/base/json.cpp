@@ -1,7 +1,10 @@
 #include "base/json.hpp"
 
+#include <charconv>
+#include <cmath>
 #include <set>
 
+#include "base/jcs.hpp"
 #include "base/json_strings.hpp"
 
 namespace ffe {
@@ -145,7 +148,30 @@ void write_text(const Json& v, Json::error_handler_t on_bad_utf8, std::string& o
   }
 }
 
-void write(const Json& v, std::string& out) {
+// ECMAScript's Number::toString, which RFC 8785 §3.2.2.3 prescribes: the shortest digits that give
+// the same double, as an integer below 1e21, with an exponent from 1e21 and below 1e-6.
+std::string ecmascript_number(double v) {
+  if (v == 0) return "0";
+  char text[32];
+  const char* end = std::to_chars(text, text + sizeof text, v, std::chars_format::scientific).ptr;
+  std::string_view scientific(text, static_cast<size_t>(end - text));
+  std::string sign = scientific.front() == '-' ? "-" : "";
+  if (!sign.empty()) scientific.remove_prefix(1);
+  size_t e = scientific.find('e');
+  std::string digits(scientific.substr(0, e));
+  if (digits.size() > 1) digits.erase(1, 1);  // the point
+  int exponent = std::atoi(std::string(scientific.substr(e + 1)).c_str());
+  int k = static_cast<int>(digits.size());
+  int n = exponent + 1;  // digits before the point
+  if (k <= n && n <= 21) return sign + digits + std::string(static_cast<size_t>(n - k), '0');
+  if (0 < n && n <= 21) return sign + digits.insert(static_cast<size_t>(n), ".");
+  if (-6 < n && n <= 0) return sign + "0." + std::string(static_cast<size_t>(-n), '0') + digits;
+  if (k > 1) digits.insert(1, ".");
+  return sign + digits + (exponent < 0 ? "e-" : "e+") + std::to_string(std::abs(exponent));
+}
+
+// `all`: every JSON value; else what FFE's own formats may hold.
+void write(const Json& v, bool all, std::string& out) {
   constexpr int64_t kMax = int64_t{1} << 53;
   switch (v.type()) {
     case Json::value_t::object: {
@@ -157,7 +183,7 @@ void write(const Json& v, std::string& out) {
         if (i != 0) out += ',';
         write_string(*keys[i].second, out);
         out += ':';
-        write(v[*keys[i].second], out);
+        write(v[*keys[i].second], all, out);
       }
       out += '}';
       return;
@@ -166,7 +192,7 @@ void write(const Json& v, std::string& out) {
       out += '[';
       for (size_t i = 0; i < v.size(); ++i) {
         if (i != 0) out += ',';
-        write(v[i], out);
+        write(v[i], all, out);
       }
       out += ']';
       return;
@@ -177,15 +203,23 @@ void write(const Json& v, std::string& out) {
       out += v.get<bool>() ? "true" : "false";
       return;
     case Json::value_t::number_unsigned:
-      if (v.get<uint64_t>() >= static_cast<uint64_t>(kMax)) break;
+      if (v.get<uint64_t>() >= static_cast<uint64_t>(kMax)) break;  // no exact double
       out += std::to_string(v.get<uint64_t>());
       return;
     case Json::value_t::number_integer:
       if (v.get<int64_t>() <= -kMax || v.get<int64_t>() >= kMax) break;
       out += std::to_string(v.get<int64_t>());
       return;
+    case Json::value_t::null:
+      if (!all) break;
+      out += "null";
+      return;
     default:
       break;
+  }
+  if (all && v.is_number() && std::isfinite(v.get<double>())) {
+    out += ecmascript_number(v.get<double>());
+    return;
   }
   throw Error(ErrorCode::kBadInput,
               std::string("canonical JSON holds no ") +
@@ -217,7 +251,13 @@ std::string json_text(const Json& value, Json::error_handler_t on_bad_utf8) {
 
 std::string canonical_json(const Json& value) {
   std::string out;
-  write(value, out);
+  write(value, false, out);
+  return out;
+}
+
+std::string jcs(const Json& value) {
+  std::string out;
+  write(value, true, out);
   return out;
 }
 

@@ -49,6 +49,12 @@ SecretBytes kem_secret(const SecretBytes& dh, const FixedBytes<32>& enc,
 
 }  // namespace
 
+X25519KeyPair hpke_derive_key_pair(ByteView ikm) {
+  if (ikm.size() < 32) throw Error(ErrorCode::kKey, "a key pair is derived from 32 bytes or more");
+  SecretBytes prk = labeled_extract(kKemSuite, {}, "dkp_prk", ikm);
+  return X25519KeyPair::from(labeled_expand(kKemSuite, prk, "sk", {}, 32).view());
+}
+
 HpkeContext::HpkeContext(ByteView shared_secret, ByteView info) {
   SecretBytes psk_id_hash = labeled_extract(kHpkeSuite, {}, "psk_id_hash", {});
   SecretBytes info_hash = labeled_extract(kHpkeSuite, {}, "info_hash", info);

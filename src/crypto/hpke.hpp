@@ -30,6 +30,10 @@ class HpkeContext {
   uint64_t sequence_ = 0;
 };
 
+// DeriveKeyPair of RFC 9180 §7.1.3: the same input gives the same key pair. Throws Error{kKey} for
+// fewer than 32 bytes.
+X25519KeyPair hpke_derive_key_pair(ByteView ikm);
+
 class HpkeSender {
  public:
   HpkeSender(const FixedBytes<32>& recipient, ByteView info);

@@ -144,6 +144,41 @@ TEST(json, long_strings_are_as_short_ones) {
 }
 
 // RFC 8785 §3.2.3, the part without floating-point numbers.
+// RFC 8785 appendix B, and the example of §3.2.3.
+TEST(json, jcs_is_rfc_8785) {
+  const std::pair<uint64_t, const char*> kNumbers[] = {
+      {0x0000000000000000, "0"},
+      {0x8000000000000000, "0"},
+      {0x0000000000000001, "5e-324"},
+      {0x8000000000000001, "-5e-324"},
+      {0x7fefffffffffffff, "1.7976931348623157e+308"},
+      {0xffefffffffffffff, "-1.7976931348623157e+308"},
+      {0x4340000000000000, "9007199254740992"},
+      {0xc340000000000000, "-9007199254740992"},
+      {0x4430000000000000, "295147905179352830000"},
+      {0x44b52d02c7e14af5, "9.999999999999997e+22"},
+      {0x44b52d02c7e14af6, "1e+23"},
+      {0x44b52d02c7e14af7, "1.0000000000000001e+23"},
+      {0x444b1ae4d6e2ef4e, "999999999999999700000"},
+      {0x444b1ae4d6e2ef4f, "999999999999999900000"},
+      {0x444b1ae4d6e2ef50, "1e+21"},
+      {0x3eb0c6f7a0b5ed8c, "9.999999999999997e-7"},
+      {0x3eb0c6f7a0b5ed8d, "0.000001"},
+      {0x41b3de4355555553, "333333333.3333332"},
+      {0x41b3de4355555554, "333333333.33333325"},
+      {0x41b3de4355555555, "333333333.3333333"},
+      {0x41b3de4355555556, "333333333.3333334"},
+      {0x41b3de4355555557, "333333333.33333343"},
+      {0xbecbf647612f3696, "-0.0000033333333333333333"},
+      {0x43143ff3c1cb0959, "1424953923781206.2"},
+  };
+  for (auto [bits, text] : kNumbers) EXPECT_EQ(jcs(Json(std::bit_cast<double>(bits))), text);
+  EXPECT_EQ(jcs(Json::parse(R"({"b":[56.0,0.000001,1E30,4.50,2e-3,null,true],"a":-7})")),
+            R"({"a":-7,"b":[56,0.000001,1e+30,4.5,0.002,null,true]})");
+  EXPECT_EQ(jcs(Json(uint64_t{9007199254740993})), "9007199254740992");
+  EXPECT_THROW(jcs(Json(std::numeric_limits<double>::infinity())), Error);
+}
+
 TEST(json, canonical_form) {
   Json v = Json::parse(R"({"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew","1":"One",
                            "\ud83d\ude00":"Smiley","\u0080":"Control","\u00f6":"o umlaut"})");

@@ -190,5 +190,17 @@ TEST(Aead, AFailedOpeningLeavesNothing) {
             ErrorCode::kInternal);
 }
 
+// RFC 9180 appendix A.2.1.
+TEST(Hpke, DerivesKeyPairsAsTheRfcDoes) {
+  auto derived = [](const char* ikm) {
+    return to_hex(hpke_derive_key_pair(from_hex(ikm)).secret.view());
+  };
+  EXPECT_EQ(derived("909a9b35d3dc4713a5e72a4da274b55d3d3821a37e5d099e74a647db583a904b"),
+            "f4ec9b33b792c372c1d2c2063507b684ef925b8c75a42dbcbf57d63ccd381600");
+  EXPECT_EQ(derived("1ac01f181fdf9f352797655161c58b75c656a6cc2716dcb66372da835542e1df"),
+            "8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb");
+  EXPECT_EQ(error_of([] { hpke_derive_key_pair(Bytes(31)); }), ErrorCode::kKey);
+}
+
 }  // namespace
 }  // namespace ffe::crypto
