@@ -1,9 +1,12 @@
+#include <bit>
 #include <gtest/gtest.h>
+#include <limits>
 #include <random>
 #include <sys/stat.h>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "base/jcs.hpp"
 #include "base/json_strings.hpp"
 #include "base/secret.hpp"
 
