@@ -5,7 +5,10 @@ const fs = require("fs");
 const path = require("path");
 const root = path.dirname(__dirname);
 
-const names = ["FFECoordinator", "EnclaveRegistry", "DcapVerifier", "CoOwnedINFT", "ERC7857Verifier", "ZeroGFlow"];
+const names = [
+  "FFECoordinator", "EnclaveRegistry", "DcapVerifier", "CoOwnedINFT", "ERC7857Verifier", "ZeroGFlow",
+  "LedgerManager", "FineTuningServing",
+];
 
 fs.mkdirSync(path.join(root, "abi"), { recursive: true });
 for (const name of names) {

@@ -63,6 +63,9 @@ ServerRequest convert(const httplib::Request& from) {
   to.query = {from.params.begin(), from.params.end()};
   for (const auto& [name, value] : from.headers) to.headers.emplace(lower(name), value);
   to.body = from.body;
+  for (const auto& [name, part] : from.files) {
+    to.form.emplace(name, FormPart{part.filename, part.content});
+  }
   to.remote = from.remote_addr;
   return to;
 }

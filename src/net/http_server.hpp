@@ -11,14 +11,21 @@
 
 namespace ffe::net {
 
+// One part of a multipart/form-data body.
+struct FormPart {
+  std::string filename;  // as the peer named it: no path to use
+  std::string content;
+};
+
 struct ServerRequest {
   std::string method;
   std::string path;                            // decoded, without the query
   std::map<std::string, std::string> query;    // of a repeated name, the first
   std::map<std::string, std::string> headers;  // keys in lower case; of a repeated one, the first
-  std::string body;
-  std::string remote;                 // the peer's IP address
-  std::vector<std::string> captures;  // groups of a regex route, the first at [0]
+  std::string body;                            // empty for multipart/form-data
+  std::map<std::string, FormPart> form;        // its parts; of a repeated name, the first
+  std::string remote;                          // the peer's IP address
+  std::vector<std::string> captures;           // groups of a regex route, the first at [0]
 };
 
 // A body that is written while it arises (server-sent events, large files).

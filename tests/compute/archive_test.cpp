@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <zip.h>
 
 #include "base/file.hpp"
 #include "compute/zip_builder.hpp"
@@ -128,19 +129,27 @@ TEST_F(Archive, RefusesFalseSizesAndChecksums) {
 }
 
 TEST_F(Archive, RefusesADeflateBomb) {
-  // 20 MB of zeros in 20 kB, by the same library.
-  fs::path made = dir_.path() / "made";
-  fs::create_directories(made);
-  ZipBuilder zip = adapter();
-  // One deflate block of zeros repeats a length-258 match: 1 bit each is enough for a bomb.
-  Bytes deflated = {0xec, 0xc1, 0x01, 0x01, 0x00, 0x00, 0x00,
-                    0x80, 0x90, 0xfe, 0xaf, 0xee, 0x08, 0x0a};
-  fs::remove_all(made);
-  zip.add({.name = "output_model/README.md",
-           .content = std::string(as_text(deflated)),
-           .method = 8,
-           .claimed_size = 20'000'000});
-  refusal(zip.bytes());
+  fs::path path = dir_.path() / "bomb.zip";
+  std::string zeros(8 << 20, '\0');
+  zip_t* zip = zip_open(path.c_str(), ZIP_CREATE, nullptr);
+  for (const char* name :
+       {"output_model/adapter_config.json", "output_model/adapter_model.safetensors"}) {
+    zip_file_add(zip, name, zip_source_buffer(zip, zeros.data(), zeros.size(), 0), 0);
+  }
+  ASSERT_EQ(zip_close(zip), 0);
+  ASSERT_LT(fs::file_size(path), 20'000u);
+  Bytes bomb = read_file(path);
+  fs::remove(path);
+  EXPECT_NE(refusal(bomb).find("times"), std::string::npos);
+  // With the size it claims made smaller, it stops there.
+  EXPECT_EQ(unzip(bomb, {.max_ratio = 2000}).files.size(), 2u);
+  fs::remove_all(folder());
+  EXPECT_NE(refusal(bomb, {.max_bytes = 9 << 20, .max_ratio = 2000}).find("too large"),
+            std::string::npos);
+  size_t directory = as_text(bomb).find("PK\x01\x02");
+  bomb[directory + 24 + 2] = 0;  // 8 MiB becomes nothing in the first entry's size
+  fs::remove_all(folder());
+  refusal(bomb, {.max_ratio = 2000});
 }
 
 TEST_F(Archive, RefusesWhatIsNoAdapter) {
@@ -149,7 +158,7 @@ TEST_F(Archive, RefusesWhatIsNoAdapter) {
   EXPECT_NE(refusal(only_config.bytes()).find("adapter_model.safetensors"), std::string::npos);
   refusal(ZipBuilder().bytes());
   refusal(as_bytes("PK but not really"));
-  refusal({});
+  refusal(ByteView());
   EXPECT_NE(refusal(adapter().bytes(), {.max_entries = 1}).find("entries"), std::string::npos);
 }
 
