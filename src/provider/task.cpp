@@ -91,6 +91,7 @@ bool TaskList::user_has_open(const Address& user) const {
 
 void TaskList::set_state(const compute::TaskId& id, State state) {
   update(id, [&](Task& task) {
+    if (task.state == State::kFailed) return;  // cancelled meanwhile
     if (task.state != state) task.attempts = 0;
     task.state = state;
   });

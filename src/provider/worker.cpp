@@ -92,7 +92,9 @@ template <class F>
 void Worker::stage(State from, State during, State back, unsigned attempts, F work) {
   for (const Task& task : tasks_.in(from)) {
     if (stopping_) return;
-    tasks_.update(task.id, [&](Task& t) { t.state = during; });
+    tasks_.update(task.id, [&](Task& t) {
+      if (t.state == from) t.state = during;
+    });
     try {
       work(task);
       continue;

@@ -1,0 +1,26 @@
+// Money for a provider: from the wallet into the ledger, from there into the sub-account.
+#pragma once
+
+#include "compute/chain.hpp"
+
+namespace ffe::compute {
+
+struct FundingPlan {
+  evm::U256 deposit;   // wei from the wallet into the ledger; 0: nothing to do
+  evm::U256 transfer;  // wei from the ledger into the sub-account; 0: nothing to do
+  evm::U256 free;      // of the sub-account, beforehand
+
+  bool empty() const { return deposit.is_zero() && transfer.is_zero(); }
+};
+
+// What is missing until at least `amount` is free in the user's sub-account at `provider`. What is
+// there is not paid again, so a plan may be made and carried out as often as one likes. Rises to
+// the network's minimums, which hold for a new ledger and a new sub-account.
+FundingPlan plan_funding(const LedgerManager& ledger, const FineTuningServing& serving,
+                         const Address& user, const Address& provider, const evm::U256& amount);
+
+// At most one transaction for each of the two. Throws Error{kChain} if the wallet does not suffice.
+void carry_out(const FundingPlan& plan, LedgerManager& ledger, const FineTuningServing& serving,
+               evm::Sender& user, const Address& provider);
+
+}  // namespace ffe::compute
