@@ -31,7 +31,8 @@ void add_report(CLI::App& app, Context& context);
 void add_contribution(CLI::App& app, Context& context);  // check, submit, withdraw, download, claim
 void add_attest(CLI::App& app, Context& context);
 void add_bond(CLI::App& app, Context& context);
-void add_devnet(CLI::App& app, Context& context);  // devnet, deploy
+void add_compute(CLI::App& app, Context& context);  // providers, fund, status, task, serve
+void add_devnet(CLI::App& app, Context& context);   // devnet, deploy
 void add_doctor(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);
 void add_eval(CLI::App& app, Context& context);

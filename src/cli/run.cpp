@@ -87,6 +87,7 @@ int run(int argc, char** argv) {
   add_keys(app, context);
   add_storage(app, context);
   add_bond(app, context);
+  add_compute(app, context);
   add_devnet(app, context);
   add_doctor(app, context);
   add_train(app, context);

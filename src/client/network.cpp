@@ -55,6 +55,10 @@ Network read_network(const fs::path& file) {
     n.coordinator = address(j, "coordinator", what);
     n.registry = address(j, "registry", what);
     n.inft = address(j, "inft", what);
+    if (j.contains("computeLedger")) {
+      n.compute_ledger = address(j, "computeLedger", what);
+      n.compute_fine_tuning = address(j, "computeFineTuning", what);
+    }
     n.from_block = json_uint(j, "fromBlock", what);
     n.storage_nodes = strings(j, "storageNodes", what);
     if (j.contains("indexerUrl")) n.indexer_url = json_string(j, "indexerUrl", what);
@@ -91,6 +95,10 @@ void write_network(const fs::path& file, const Network& n) {
             {"indexerUrl", n.indexer_url},
             {"enclaveUrls", n.enclave_urls},
             {"releases", hashes_to_json(n.releases)}};
+  if (!n.compute_ledger.is_zero()) {
+    j["computeLedger"] = to_hex0x(n.compute_ledger.bytes);
+    j["computeFineTuning"] = to_hex0x(n.compute_fine_tuning.bytes);
+  }
   if (n.development_root) j["developmentRoot"] = to_hex0x(*n.development_root);
   write_file_atomic(file, as_bytes(j.dump(2) + "\n"));
 }

@@ -18,6 +18,8 @@ struct Network {
   Address coordinator;
   Address registry;
   Address inft;
+  Address compute_ledger;  // 0G Compute's, where the network has them; zero otherwise
+  Address compute_fine_tuning;
   uint64_t from_block = 0;  // where the contracts' logs begin
   std::vector<std::string> storage_nodes;
   std::string indexer_url;
