@@ -197,15 +197,16 @@ void add_compute_task(CLI::App& compute, Context& context) {
 
   auto* list_command = add("list", "Tasks at a provider", list);
   list_command->add_option("provider", options->provider)->required();
-  for (auto [name, text, work] :
-       {std::tuple{"log", "What the provider wrote about a task", show_log},
-        {"cancel", "Give a task up before it is trained", cancel},
-        {"acknowledge", "Pay for a delivered task without its model, so that the next can come",
-         acknowledge}}) {
+  auto add_for_one = [&](const char* name, const char* text,
+                         void (*work)(const Options&, Terminal&)) {
     auto* command = add(name, text, work);
     command->add_option("provider", options->provider)->required();
     command->add_option("task", options->task, "Its id")->required();
-  }
+  };
+  add_for_one("log", "What the provider wrote about a task", show_log);
+  add_for_one("cancel", "Give a task up before it is trained", cancel);
+  add_for_one("acknowledge",
+              "Pay for a delivered task without its model, so that the next can come", acknowledge);
 }
 
 }  // namespace ffe::cli

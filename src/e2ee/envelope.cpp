@@ -110,7 +110,7 @@ SealedRequest seal_request(const Json& request, const Recipient& recipient,
                 : crypto::HpkeSender(recipient.enc_pub, as_bytes(kRequestInfo));
   Json envelope = request;
   std::string plain = take(envelope, sealed_fields).dump();
-  envelope["_e2ee"] = {{"v", 1},
+  envelope["_e2ee"] = {{"v", 1u},
                        {"kem_id", kKemId},
                        {"key_id", recipient.key_id()},
                        {"signer_addr", crypto::checksum_address(recipient.signer)},
@@ -165,7 +165,7 @@ Json ResponseSealer::seal(const Json& body, bool final) {
                 {"unbound_fields", {"model", "x_0g_trace"}},
                 {"final", final}};
   if (frames_.empty()) {
-    inner["v"] = 1;
+    inner["v"] = 1u;
     inner["enc"] = to_base64url(sender_.enc().bytes);
   }
   frame["_e2ee"] = std::move(inner);

@@ -13,7 +13,7 @@ std::string Recipient::key_id() const {
 }
 
 Json to_json(const Recipient& recipient) {
-  return {{"v", 1},
+  return {{"v", 1u},
           {"kem_id", kKemId},
           {"enc_pub", to_base64url(recipient.enc_pub.bytes)},
           {"key_id", recipient.key_id()},

@@ -129,7 +129,6 @@ TEST_F(ComputeJob, SignerIsTheOneThatWasAttested) {
   // The file is signed by the signer that was attested, so it is taken; the settlement waits until
   // 0G has looked at the new one, which the user sees as a key that does not come.
   compute::JobOptions options = net.job_options();
-  auto interrupt = std::make_shared<int>(0);
   compute::JobEvents events;
   bool acknowledged = false;
   events.step = [&](const std::string& text) {

@@ -33,7 +33,7 @@ inline constexpr const char* kRows =
 class Network {
  public:
   explicit Network(compute::LocalTerms terms = {}) {
-    write_tiny_model(dir_.path() / "tiny");
+    test::write_tiny_model(dir_.path() / "tiny");
     contracts_ = compute::deploy_contracts(chain_.sender(), artifact("LedgerManager"),
                                            artifact("FineTuningServing"), terms);
     rpc_ = std::make_unique<evm::RpcClient>(chain_.url(), compute::rpc_options());
@@ -47,8 +47,9 @@ class Network {
   std::unique_ptr<evm::Sender> funded() {
     auto key = crypto::PrivateKey::generate();
     chain_.sender().send(key.address(), {}, evm::parse_ether("1000"));
-    return std::make_unique<evm::Sender>(
-        *rpc_, key, evm::SenderOptions{.wait = {.poll = std::chrono::milliseconds(20)}});
+    evm::SenderOptions quick;
+    quick.wait.poll = std::chrono::milliseconds(20);
+    return std::make_unique<evm::Sender>(*rpc_, key, quick);
   }
 
   ProviderOptions options() const {

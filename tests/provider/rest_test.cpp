@@ -1,6 +1,7 @@
 #include "compute/dataset.hpp"
 #include "compute/provider_client.hpp"
 #include "compute/quote.hpp"
+#include "crypto/keccak.hpp"
 #include "provider/network.hpp"
 
 namespace ffe::provider {
