@@ -35,6 +35,7 @@ build: setup contracts ## Build everything into build/ (executables in build/bin
 setup-interop: setup
 	@scripts/setup-npm tests/interop/storage
 	@scripts/setup-npm tests/interop/attestation
+	@scripts/setup-npm tests/interop/compute
 	@scripts/setup-npm tests/tee/tapp
 
 setup-sdk: setup
