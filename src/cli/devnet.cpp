@@ -97,6 +97,8 @@ void add_devnet(CLI::App& app, Context& context) {
   up_command->add_option("--storage-port", options->devnet.storage_port);
   up_command->add_option("--enclave-port", options->devnet.enclave_port);
   up_command->add_option("--fund", options->fund, "Accounts that get 100 tokens");
+  up_command->add_flag("--compute", options->devnet.compute,
+                       "0G Compute's contracts and a fine-tuning provider as well");
   up_command->callback(
       [&context, options] { context.chosen = [options](Terminal& t) { up(*options, t); }; });
 

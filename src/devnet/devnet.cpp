@@ -12,6 +12,7 @@
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
 #include "client/artifacts.hpp"
+#include "compute/local_network.hpp"
 #include "crypto/random.hpp"
 #include "evm/keystore.hpp"
 #include "lm/weights.hpp"
@@ -82,6 +83,7 @@ Devnet::Devnet(DevnetOptions options)
   deploy_contracts();
   start_storage();
   start_enclave();
+  if (options_.compute) start_compute();
 }
 
 Devnet::~Devnet() {
@@ -230,13 +232,8 @@ void Devnet::start_enclave() {
 }
 
 std::string Devnet::write_enclave_config(int port) {
-  fs::path keys = private_dir(options_.dir / "operator");
-  FixedBytes<16> random;
-  crypto::random_bytes(random.bytes);
-  std::string password = to_hex(random.bytes);
-  write_file_atomic(keys / "password", as_bytes(password), 0600);
-  evm::Keystore(keys).import("operator", operator_key_, SecretBytes(as_bytes(password)),
-                             {.n = 4096});
+  fs::path keys = options_.dir / "operator";
+  write_account(keys, "operator", operator_key_);
   // JSON strings are TOML basic strings: paths may hold anything.
   auto quoted = [](const std::string& text) { return Json(text).dump(); };
   std::string config = fmt::format(
@@ -254,6 +251,46 @@ std::string Devnet::write_enclave_config(int port) {
   fs::path file = options_.dir / "aggregator.toml";
   write_file_atomic(file, as_bytes(config), 0600);
   return file.string();
+}
+
+// A key file and its password file, for a process of ours.
+void Devnet::write_account(const fs::path& folder, const std::string& name,
+                           const crypto::PrivateKey& key) {
+  private_dir(folder);
+  FixedBytes<16> random;
+  crypto::random_bytes(random.bytes);
+  std::string password = to_hex(random.bytes);
+  write_file_atomic(folder / "password", as_bytes(password), 0600);
+  evm::Keystore(folder).import(name, key, SecretBytes(as_bytes(password)), {.n = 4096});
+}
+
+void Devnet::start_compute() {
+  step("0G Compute: contracts and a fine-tuning provider (mock TEE: no protection)");
+  compute::Contracts contracts =
+      compute::deploy_contracts(*faucet_, client::contract_artifact("LedgerManager"),
+                                client::contract_artifact("FineTuningServing"));
+  network_.compute_ledger = contracts.ledger;
+  network_.compute_fine_tuning = contracts.fine_tuning;
+  crypto::PrivateKey key = crypto::PrivateKey::generate();
+  fund(key.address(), evm::parse_ether("1000"));
+  fs::path folder = options_.dir / "provider";
+  write_account(folder, "provider", key);
+  fs::path network_file = folder / "network.json";
+  client::write_network(network_file, network_);
+  Address provider = key.address(), serving = contracts.fine_tuning;
+  parts_[Part::kCompute] = {
+      "the fine-tuning provider",
+      {(executable_dir() / "ffe").string(), "compute", "serve", "--dir", (folder / "data").string(),
+       "--model", fs::absolute(options_.model).string(), "--network", network_file.string(),
+       "--keystore", (folder / "provider.json").string(), "--password-file",
+       (folder / "password").string(), "--poll-ms", "1000"},
+      options_.dir / "provider.log",
+      [this, provider, serving] {
+        return compute::FineTuningServing(*rpc_, serving).service(provider).has_value();
+      },
+      nullptr};
+  start(Part::kCompute);
+  compute::FineTuningServing(*rpc_, serving).acknowledge_signer_by_owner(*faucet_, provider);
 }
 
 void Devnet::fund(const Address& account, const evm::U256& wei) {

@@ -27,12 +27,13 @@ struct DevnetOptions {
   int threads = 0;                           // of the enclave; 0: all cores
   std::vector<std::string> chain_arguments;  // further ones for anvil
   std::string enclave_settings;              // further tables of the service's configuration
+  bool compute = false;  // 0G Compute's contracts and a fine-tuning provider as well
   // Told what is being started.
   std::function<void(std::string_view what)> on_step;
 };
 
 // In the order in which they are started.
-enum class Part { kChain, kStorage, kEnclave };
+enum class Part { kChain, kStorage, kEnclave, kCompute };
 
 // Every process ends with this object, with Ctrl-C, and when this process dies.
 class Devnet {
@@ -82,7 +83,10 @@ class Devnet {
   void deploy_contracts();
   void start_storage();
   void start_enclave();
+  void start_compute();
   std::string write_enclave_config(int port);
+  void write_account(const std::filesystem::path& folder, const std::string& name,
+                     const crypto::PrivateKey& key);
   void wait_for(Running& part);
 
   DevnetOptions options_;
