@@ -9,6 +9,7 @@
 #include "compute/base_models.hpp"
 #include "compute/deliverable.hpp"
 #include "crypto/keccak.hpp"
+#include "crypto/random.hpp"
 #include "tee/collateral_source.hpp"
 #include "tee/verify.hpp"
 
@@ -296,9 +297,15 @@ class Job::Impl {
     return to_hex0x(root.bytes);
   }
 
-  // Above the last settled one, and above those of other programs, which use milliseconds too.
+  // Milliseconds and four more digits, as other programs count; drawn, because a nonce also tells
+  // one job's task from another's. Above the last settled one.
   evm::U256 next_nonce() const {
-    evm::U256 nonce = evm::U256(now()) * evm::U256(10'000'000) + evm::U256(40);
+    auto time = std::chrono::system_clock::now().time_since_epoch();
+    auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+    FixedBytes<8> random;
+    crypto::random_bytes(random.bytes);
+    evm::U256 nonce = evm::U256(static_cast<uint64_t>(milliseconds)) * evm::U256(10'000) +
+                      evm::U256(get_be64(random.data()) % 10'000);
     std::optional<AccountView> account = serving_.account(user_.address(), provider_);
     return account && nonce <= account->nonce ? account->nonce + evm::U256(1) : nonce;
   }

@@ -116,15 +116,17 @@ void Worker::stage(State from, State during, State back, unsigned attempts, F wo
   }
 }
 
+// The last stage first: a task goes on by one stage at a time, as between 0G's separate pollers, so
+// that every state can be seen and a task can be cancelled before it is trained.
 void Worker::tick() {
-  stage(State::kInit, State::kSettingUp, State::kInit, kAttempts, [&](auto& t) { set_up(t); });
-  stage(State::kSetUp, State::kTraining, State::kSetUp, 1, [&](auto& t) { train(t); });
-  stage(State::kTrained, State::kDelivering, State::kTrained, kAttempts,
-        [&](auto& t) { deliver(t); });
-  stage(State::kDelivered, State::kDelivered, State::kDelivered, kAttempts,
-        [&](auto& t) { follow(t); });
   stage(State::kUserAcknowledged, State::kUserAcknowledged, State::kUserAcknowledged, kAttempts,
         [&](auto& t) { settle(t, true); });
+  stage(State::kDelivered, State::kDelivered, State::kDelivered, kAttempts,
+        [&](auto& t) { follow(t); });
+  stage(State::kTrained, State::kDelivering, State::kTrained, kAttempts,
+        [&](auto& t) { deliver(t); });
+  stage(State::kSetUp, State::kTraining, State::kSetUp, 1, [&](auto& t) { train(t); });
+  stage(State::kInit, State::kSettingUp, State::kInit, kAttempts, [&](auto& t) { set_up(t); });
 }
 
 Bytes Worker::find_dataset(const Task& task) {
