@@ -66,6 +66,14 @@ TEST_F(Deliverable, EverySizeComesBack) {
   EXPECT_FALSE(fs::exists(dir_.path() / "sealed.part"));
 }
 
+TEST_F(Deliverable, TwoChunksOfTheRealSize) {
+  Bytes plain(kDeliverableChunk + 1, 'w');
+  plain.back() = 'e';
+  Bytes sealed = seal(plain, kDeliverableChunk);
+  EXPECT_EQ(sealed.size(), 77 + plain.size() + 2 * 16);
+  EXPECT_TRUE(open(sealed) == as_text(plain));
+}
+
 TEST_F(Deliverable, NonceCarriesIntoEveryByte) {
   FixedBytes<12> nonce;
   nonce.bytes.fill(0xff);
