@@ -55,6 +55,18 @@ uint64_t now() {
   return static_cast<uint64_t>(std::time(nullptr));
 }
 
+// How long to go on waiting; 0 seconds: for ever.
+class Patience {
+ public:
+  explicit Patience(std::chrono::seconds time)
+      : endless_(time.count() == 0), end_(std::chrono::steady_clock::now() + time) {}
+  bool over() const { return !endless_ && std::chrono::steady_clock::now() > end_; }
+
+ private:
+  bool endless_;
+  std::chrono::steady_clock::time_point end_;
+};
+
 std::string clock_text(uint64_t seconds) {
   return std::to_string(seconds / 3600) + " h " + std::to_string(seconds / 60 % 60) + " min";
 }
@@ -347,7 +359,7 @@ class Job::Impl {
   // The chain says when it is delivered; the provider's state is for people, and for failures.
   DeliverableView await_delivery() {
     std::string id = journal_.require("task"), state;
-    auto until = std::chrono::steady_clock::now() + options_.give_up;
+    Patience patience(options_.give_up);
     while (true) {
       auto delivered = serving_.deliverable(user_.address(), provider_, id);
       if (delivered) return checked(*delivered);
@@ -358,10 +370,7 @@ class Job::Impl {
       }
       if (state == "Failed") fail();
       check_fee(task);
-      if (options_.give_up.count() != 0 && std::chrono::steady_clock::now() > until) {
-        throw Error(ErrorCode::kSession, "task " + id + " is still in state " + state,
-                    "go on later: ffe compute task resume " + journal_.folder().string());
-      }
+      if (patience.over()) give_up("task " + id + " is still in state " + state);
       wait();
     }
   }
@@ -470,6 +479,7 @@ class Job::Impl {
 
   Bytes await_key() {
     std::string id = journal_.require("task");
+    Patience patience(options_.give_up);
     while (true) {
       auto d = serving_.deliverable(user_.address(), provider_, id);
       if (d && !d->encrypted_secret.empty()) return d->encrypted_secret;
@@ -477,6 +487,7 @@ class Job::Impl {
         throw Error(ErrorCode::kSession, "task " + id + " was settled without a key",
                     "the provider broke the contract's rules; nothing can be done");
       }
+      if (patience.over()) give_up("the key of task " + id + " is not published yet");
       wait();
     }
   }
@@ -492,6 +503,11 @@ class Job::Impl {
     fs::remove(zip);
     journal_.put("opened", std::to_string(now()));
     say("The adapter is in " + adapter.string());
+  }
+
+  [[noreturn]] void give_up(const std::string& why) const {
+    throw Error(ErrorCode::kSession, why,
+                "go on later: ffe compute task resume " + journal_.folder().string());
   }
 
   void wait() {

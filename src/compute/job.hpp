@@ -39,7 +39,7 @@ struct JobOptions {
   // A provider settles with a penalty and keeps the key when nobody acknowledges in time. The time
   // is the provider's to choose: 6 hours were seen, and never more than half of the lock time.
   uint64_t acknowledge_within = 6 * 3600;  // seconds
-  std::chrono::seconds give_up{0};         // without a delivery; 0: never
+  std::chrono::seconds give_up{0};         // without a delivery, or without its key; 0: never
   ProviderOptions provider;
   // Nodes for the dataset (DatasetWay::kStorage) and the model; may be empty otherwise.
   storage::ClientOptions storage;

@@ -262,12 +262,12 @@ void Worker::deliver(const Task& task) {
   }
   tasks_.log(task.id, "Training model for finalizer task " + task.id.text() + " successfully");
   tasks_.set_state(task.id, State::kDelivered);
+  if (options_.has(Fault::kForceSettle)) settle(*tasks_.find(task.id), false);
 }
 
 void Worker::follow(const Task& task) {
   auto deliverable = chain_.deliverable(task.user, address(), task.id.text());
   if (!deliverable) throw Error(ErrorCode::kFailed, "the deliverable is not on the chain");
-  if (options_.has(Fault::kForceSettle)) return settle(task, false);
   if (deliverable->acknowledged) return tasks_.set_state(task.id, State::kUserAcknowledged);
   uint64_t window = std::min(options_.acknowledge_within, chain_.lock_time() / 2);
   if (now() >= deliverable->timestamp + window) settle(task, false);

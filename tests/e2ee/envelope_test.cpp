@@ -66,6 +66,7 @@ TEST_F(Exchange, RefusesEveryChangeOfTheHeader) {
     for (const Json& value : {Json(nullptr), Json(7), Json(""), Json("AAAA"), Json::array(),
                               Json::array({"model"}), Json::object(), Json("A")}) {
       Json bad = sealed().envelope;
+      if (bad["_e2ee"][member] == value) continue;
       bad["_e2ee"][member] = value;
       EXPECT_THROW(opened(bad), Error) << member << value;
     }

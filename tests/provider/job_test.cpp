@@ -239,6 +239,20 @@ TEST_F(ComputeJob, GoesOnAfterEveryStep) {
       1u);
 }
 
+// A provider that never settles leaves the job where it can be taken up later.
+TEST_F(ComputeJob, KeyThatDoesNotComeIsWaitedForLater) {
+  Network net;
+  net.start({Fault::kRotateSigner});
+  net.create(net.spec());
+  compute::JobOptions o = net.job_options();
+  o.give_up = std::chrono::seconds(3);
+  std::string error = error_of([&] { net.run(o); });
+  EXPECT_NE(error.find("not published yet"), std::string::npos) << error;
+  EXPECT_TRUE(
+      net.serving_->deliverable(net.user_->address(), net.provider_->address(), net.journal("task"))
+          ->acknowledged);
+}
+
 TEST_F(ComputeJob, OneProcessAtATime) {
   Network net;
   net.start();
