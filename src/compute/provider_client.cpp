@@ -49,8 +49,9 @@ std::string hint_for(const std::string& words) {
   return {};
 }
 
+// 409 as well: for a download, that the provider has not noticed yet what it put on the chain.
 bool busy(int status) {
-  return status == 429 || status == 502 || status == 503 || status == 504;
+  return status == 409 || status == 429 || status == 502 || status == 503 || status == 504;
 }
 
 void require_ok(const net::HttpRequest& request, const net::HttpResponse& answer) {
