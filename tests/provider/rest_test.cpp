@@ -46,7 +46,11 @@ class ComputeRest : public WithNetwork {
             {"wait", false}};
   }
   compute::ProviderClient& client() {
-    if (!client_) client_ = std::make_unique<compute::ProviderClient>(net_->provider_->url());
+    compute::ProviderOptions impatient;
+    impatient.attempts = 1;
+    if (!client_) {
+      client_ = std::make_unique<compute::ProviderClient>(net_->provider_->url(), impatient);
+    }
     return *client_;
   }
   std::string refusal(const Json& body, int status) {
