@@ -100,8 +100,8 @@ class Network {
     compute::JobOptions o;
     o.poll = std::chrono::milliseconds(30);
     o.give_up = std::chrono::seconds(60);
-    o.provider.attempts = 4;
-    o.provider.first_pause = std::chrono::milliseconds(10);
+    o.provider.attempts = 8;
+    o.provider.first_pause = std::chrono::milliseconds(20);
     return o;
   }
   compute::JobEvents events() {
