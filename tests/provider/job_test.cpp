@@ -280,7 +280,8 @@ TEST_F(ComputeJob, LimitOfTheFeeHolds) {
   net.start(slow);
   spec.provider = net.provider_->address();
   net.create(spec);
-  EXPECT_NE(error_of([&] { net.run(); }).find("is cancelled"), std::string::npos);
+  std::string error = error_of([&] { net.run(); });
+  EXPECT_NE(error.find("is cancelled"), std::string::npos) << error;
   compute::ProviderClient client(net.provider_->url());
   EXPECT_EQ(client.tasks(net.user_->address()).at(0).state, "Failed");
 }

@@ -9,9 +9,10 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { ContractFactory, JsonRpcProvider, NonceManager, Wallet, keccak256, parseEther } from "ethers";
 
 const require = createRequire(import.meta.url);
+// The SDK's own copy: it asks whether a wallet is an instance of this very class.
+const { ContractFactory, JsonRpcProvider, NonceManager, Wallet, keccak256, parseEther } = require("ethers");
 const { createZGComputeNetworkBroker } = require("@0gfoundation/0g-compute-ts-sdk");
 const AdmZip = require("adm-zip");
 
@@ -20,6 +21,8 @@ const share = join(dirname(dirname(ffe)), "share", "ffe");
 const dir = mkdtempSync(join(tmpdir(), "ffe-compute-"));
 const children = [];
 const OWNER = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+// The SDK knows its hash; the emulator has a tiny model behind it.
+const MODEL = "Qwen2.5-0.5B-Instruct";
 const ROWS = [
   { instruction: "Translate to French", input: "Hello", output: "Bonjour" },
   { instruction: "Translate to French", input: "Thanks", output: "Merci" },
@@ -102,7 +105,7 @@ async function until(what, check, seconds = 60) {
 
 // --- the official SDK, as its documentation uses it ---
 async function officialFlow(rpc, net, provider) {
-  const wallet = Wallet.createRandom().connect(rpc);
+  const wallet = new Wallet(Wallet.createRandom().privateKey, rpc);
   await (await net.owner.sendTransaction({ to: wallet.address, value: parseEther("100") })).wait();
   // There is no inference service here; the SDK only asks for the name of the contract in that place.
   const broker = await quietly(() => createZGComputeNetworkBroker(wallet, net.ledger, net.serving, net.serving));
@@ -133,7 +136,7 @@ async function officialFlow(rpc, net, provider) {
   // One in 256 of the SDK's signatures misses a leading zero and fails at any provider; then another nonce is tried.
   let id, task;
   for (let attempt = 0; attempt < 3; ++attempt) {
-    id = await quietly(() => broker.fineTuning.createTask(provider, "mock-model", datasetHash, params));
+    id = await quietly(() => broker.fineTuning.createTask(provider, MODEL, datasetHash, params));
     assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     task = await until("delivery", async () => {
       const now = await quietly(() => broker.fineTuning.getTask(provider, id));
@@ -147,7 +150,7 @@ async function officialFlow(rpc, net, provider) {
   assert.ok(BigInt(task.fee) > 0n);
   assert.equal((await quietly(() => broker.fineTuning.listTask(provider)))[0].id, id);
   const log = await quietly(() => broker.fineTuning.getLog(provider, id));
-  for (const words of ["creating task....", "Container logs:", "step 2/2 loss"]) assert.ok(log.includes(words), words);
+  for (const words of ["creating task....", "Container logs:", "step 1/1 loss"]) assert.ok(log.includes(words), words);
 
   step("SDK: download, acknowledge, decrypt");
   const encrypted = join(dir, "model.enc");
@@ -194,7 +197,7 @@ async function ourFlow(net, provider, rpcUrl) {
   writeFileSync(data, ROWS.map((row) => JSON.stringify(row)).join("\n") + "\n");
   const folder = join(dir, "job");
   const task = [
-    "--json", "compute", "task", "run", data, "--provider", provider, "--model", "mock-model", "--epochs", "1",
+    "--json", "compute", "task", "run", data, "--provider", provider, "--model", MODEL, "--epochs", "1",
     "--max-steps", "2", "--max-fee", "0.5", "--poll-seconds", "1", "--out", folder, ...us.options, ...where,
   ];
   await assert.rejects(run(...task), /accept-provider-sees-data/);
