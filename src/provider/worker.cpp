@@ -95,16 +95,17 @@ void Worker::stage(State from, State during, State back, unsigned attempts, F wo
     tasks_.update(task.id, [&](Task& t) {
       if (t.state == from) t.state = during;
     });
+    unsigned allowed = attempts;
     try {
       work(task);
       continue;
     } catch (const Hopeless& e) {
-      attempts = 0;
+      allowed = 0;
       tasks_.log(task.id, e.what());
     } catch (const std::exception& e) {
       tasks_.log(task.id, "Error executing task " + task.id.text() + ": " + e.what());
     }
-    if (task.attempts + 1 >= attempts) {
+    if (task.attempts + 1 >= allowed) {
       tasks_.set_state(task.id, State::kFailed);
     } else {
       tasks_.log(task.id, "Retrying task " + task.id.text());
