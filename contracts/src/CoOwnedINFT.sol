@@ -5,6 +5,7 @@ import {IERC165, IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol
 import {ERC721} from "@openzeppelin/contracts/token/ERC721/ERC721.sol";
 import {IERC721Metadata} from "@openzeppelin/contracts/token/ERC721/extensions/IERC721Metadata.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 
 import {Artifact, ICoOwnedINFT} from "./interfaces/ICoOwnedINFT.sol";
@@ -99,6 +100,7 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ICoOwnedINFT
+    // slither-disable-next-line reentrancy-benign
     function resealKey(uint256 tokenId, TransferValidityProof[] calldata proofs) external nonReentrant {
         address owner = _requireOwner(tokenId);
         (bytes memory sealedKey, bytes32 keyHash) = _verifiedKey(owner, tokenId, proofs);
@@ -119,8 +121,10 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
         if (from == address(0) || from == to) return from;
         _endUsage(from, tokenId);
         if (_sealedKeyHash[tokenId] != 0) {
+            // slither-disable-start costly-loop
             delete _sealedKeyHash[tokenId];
             delete _ownerKeyHash[tokenId];
+            // slither-disable-end costly-loop
             emit KeyBecameStale(tokenId, from, to);
             emit MetadataUpdate(tokenId);
         }
@@ -341,8 +345,7 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
 
     /// @inheritdoc IERC2981
     function royaltyInfo(uint256 tokenId, uint256 salePrice) external view returns (address, uint256) {
-        // Divided first, so that no price overflows.
-        return (artifactOf(tokenId).opener, salePrice / 10_000 * ROYALTY_BPS);
+        return (artifactOf(tokenId).opener, Math.mulDiv(salePrice, ROYALTY_BPS, 10_000));
     }
 
     /// @notice ERC-165.

@@ -113,10 +113,13 @@ contract ERC7857Verifier is IERC7857DataVerifier, EIP712 {
         view
         returns (bytes32 enclaveId)
     {
+        // slither-disable-next-line unused-return
         (address signer, ECDSA.RecoverError err,) = ECDSA.tryRecoverCalldata(digest, signature);
         if (err != ECDSA.RecoverError.NoError) revert BadOwnershipSignature();
+        // slither-disable-start calls-loop
         enclaveId = keccak256(abi.encode(signer, ICoOwnedINFT(msg.sender).codeHashOf(tokenId)));
         if (registry.enclave(enclaveId).status != EnclaveStatus.Active) revert EnclaveNotActive(enclaveId);
+        // slither-disable-end calls-loop
     }
 
     /// @dev 65 bytes: an ordinary signature. Otherwise a contract's: its address (20 bytes), then what its ERC-1271
@@ -124,6 +127,7 @@ contract ERC7857Verifier is IERC7857DataVerifier, EIP712 {
     function _accessSigner(bytes32 digest, bytes calldata proof) private view returns (address signer) {
         if (proof.length == 65) {
             ECDSA.RecoverError err;
+            // slither-disable-next-line unused-return
             (signer, err,) = ECDSA.tryRecoverCalldata(digest, proof);
             if (err != ECDSA.RecoverError.NoError) revert BadAccessSignature();
         } else {

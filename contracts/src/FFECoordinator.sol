@@ -343,7 +343,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         address[] memory accounts = new address[](sealed_);
         bytes32[] memory blobRoots = new bytes32[](sealed_);
         bytes32[] memory ownerKeyHashes = new bytes32[](sealed_);
-        uint256 n;
+        uint256 n = 0;
         for (uint256 place = 1; n < sealed_; ++place) {
             address account = _order[sessionId][place];
             Contribution storage c = _contributions[sessionId][account];
@@ -446,8 +446,8 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
         uint256 sealed_ = s.submitted;
         if (cert.verdicts.length != sealed_) revert VerdictCountMismatch(sealed_, cert.verdicts.length);
         bool minted = cert.owners.length != 0;
-        uint256 slashed;
-        uint256 place;
+        uint256 slashed = 0;
+        uint256 place = 0;
         for (uint256 i; i < sealed_; ++i) {
             Contribution storage c;
             address account;
@@ -537,6 +537,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
     }
 
     function _requireSignature(address signer, bytes32 structHash, bytes calldata signature) private view {
+        // slither-disable-next-line unused-return
         (address recovered, ECDSA.RecoverError err,) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(structHash), signature);
         if (err != ECDSA.RecoverError.NoError || recovered != signer) revert InvalidSignature(signer, recovered);
     }
@@ -606,6 +607,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
     // ----------------------------------------------------------------------------------------------- money
 
     /// @inheritdoc IFFECoordinator
+    // slither-disable-next-line reentrancy-eth,reentrancy-benign
     function claim(uint256 sessionId, address to) external nonReentrant {
         if (to == address(0)) revert ZeroAddress();
         SessionData storage s = _requireExisting(sessionId);
@@ -766,7 +768,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
     function contributors(uint256 sessionId) external view returns (address[] memory accounts) {
         SessionData storage s = _sessions[sessionId];
         accounts = new address[](s.submitted);
-        uint256 n;
+        uint256 n = 0;
         for (uint256 place = 1; n < accounts.length; ++place) {
             address account = _order[sessionId][place];
             if (_contributions[sessionId][account].blobRoot != 0) accounts[n++] = account;
