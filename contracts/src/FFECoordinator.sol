@@ -666,6 +666,7 @@ contract FFECoordinator is IFFECoordinator, EIP712, ReentrancyGuardTransient {
     }
 
     function _sendNative(address to, uint256 amount) private {
+        // slither-disable-next-line arbitrary-send-eth
         (bool ok,) = to.call{value: amount}("");
         if (!ok) revert PaymentFailed(to);
     }

@@ -23,30 +23,42 @@ contract DeployTest is Test {
     }
 
     function test_deploy_wiresTheContracts() public {
-        (address verifier, address coordinator, address inft) = script.deploy(registry, address(7));
+        (address r, address verifier, address coordinator, address inft) = script.deploy(address(registry), address(7));
+        assertEq(r, address(registry), "the one that exists");
         IFFECoordinator c = IFFECoordinator(coordinator);
         assertEq(address(c.registry()), address(registry), "registry");
         assertEq(c.treasury(), address(7), "treasury");
         assertEq(address(c.inft()), inft, "inft");
         assertEq(c.inft().coordinator(), coordinator, "coordinator");
         assertEq(address(c.inft().verifier()), verifier, "verifier");
-        (address again, address andAgain,) = script.deploy(registry, address(7));
+        (, address again, address andAgain,) = script.deploy(address(registry), address(7));
         assertEq(again, verifier, "deployed once");
+        assertEq(andAgain, coordinator, "deployed once");
+    }
+
+    function test_deploy_makesARegistryOnIntelsRoot() public {
+        vm.chainId(16_661);
+        (address r,, address coordinator,) = script.deploy(address(0), address(7));
+        assertFalse(IEnclaveRegistry(r).development(), "Intel's root");
+        assertEq(address(IFFECoordinator(coordinator).registry()), r, "registry");
+        vm.chainId(31_337);
+        (address again,, address andAgain,) = script.deploy(address(0), address(7));
+        assertEq(again, r, "deployed once");
         assertEq(andAgain, coordinator, "deployed once");
     }
 
     function test_deploy_refusesADevelopmentRegistryElsewhere() public {
         vm.chainId(16_661);
         vm.expectRevert(abi.encodeWithSelector(Deploy.DevelopmentRegistry.selector, 16_661));
-        script.deploy(registry, address(7));
+        script.deploy(address(registry), address(7));
         vm.chainId(1);
         vm.expectRevert(abi.encodeWithSelector(Deploy.UnknownChain.selector, 1));
-        script.deploy(registry, address(7));
+        script.deploy(address(registry), address(7));
     }
 
     function test_deploy_needsTheFactory() public {
         vm.etch(FACTORY, "");
         vm.expectRevert(abi.encodeWithSelector(Deploy.FactoryMissing.selector, FACTORY));
-        script.deploy(registry, address(7));
+        script.deploy(address(registry), address(7));
     }
 }

@@ -69,9 +69,11 @@ void open(const Options& options, Terminal& terminal) {
     }
     request.enclave_url = client.network().enclave_urls.front();
   }
+  const evm::Currency currency = evm::currency_of(client.rpc(), request.stake_token);
+  scale_stake(request, currency);
   terminal.step("Paying",
-                fmt::format("{} 0G as fee; each contributor stakes {} 0G",
-                            evm::format_ether(request.fee), evm::format_ether(request.stake)));
+                fmt::format("{} 0G as fee; each contributor stakes {}",
+                            evm::format_ether(request.fee), currency.text(request.stake)));
   StepView view(terminal);
   const client::OpenResult r = client.open_session(request, view.events());
   terminal.step("Opened", "session " + r.session_id.to_string());

@@ -30,7 +30,7 @@ evm::U256 amount(TomlReader& in, std::string_view key, const char* fallback) {
   try {
     return evm::parse_ether(text);
   } catch (const Error& e) {
-    in.fail(key, "is not an amount in 0G such as \"0.5\": " + std::string(e.what()));
+    in.fail(key, "is not an amount such as \"0.5\": " + std::string(e.what()));
   }
 }
 
@@ -92,6 +92,7 @@ deliver_within = "24h"               # time for the enclave, from sealing; at mo
 
 [money]                              # in 0G
 stake = "0.5"                        # of each contributor
+# stake_token = "0x…"                # an ERC-20 that the stake is in; fee and bond stay in 0G
 fee = "0.1"                          # of yours, for the operator
 operator_bond = "0"                  # what the operator loses if nothing is delivered
 slash_harmful_percent = 100          # of the stake, for proven harm
@@ -144,6 +145,7 @@ client::OpenRequest read_terms_file(const fs::path& file) {
   r.deliver_seconds = static_cast<uint32_t>(
       in.seconds_or("session.deliver_within", kDay, session::kMaxDeliverPeriod));
   r.stake = amount(in, "money.stake", "0.5");
+  if (in.has("money.stake_token")) r.stake_token = in.address("money.stake_token");
   r.fee = amount(in, "money.fee", "0.1");
   r.operator_bond = amount(in, "money.operator_bond", "0");
   r.slash_bps_harmful =
@@ -159,6 +161,16 @@ client::OpenRequest read_terms_file(const fs::path& file) {
   if (checked.numeric_path == "auto") checked.numeric_path = "f32";
   session::check(checked);
   return r;
+}
+
+void scale_stake(client::OpenRequest& request, const evm::Currency& currency) {
+  try {
+    request.stake = evm::parse_units(evm::format_ether(request.stake), currency.decimals);
+  } catch (const Error& e) {
+    throw Error(ErrorCode::kUsage, "money.stake is no amount of " + currency.symbol +
+                                       ", which has " + std::to_string(currency.decimals) +
+                                       " decimals: " + std::string(e.what()));
+  }
 }
 
 TermsAdvice advise(const client::OpenRequest& request) {

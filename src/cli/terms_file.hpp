@@ -16,6 +16,10 @@ std::string terms_template();
 // recipe.numeric_path may be "auto".
 client::OpenRequest read_terms_file(const std::filesystem::path& file);
 
+// The file has the stake with a point and 18 decimals; an ERC-20 has its own number of them. Throws
+// Error{kUsage} if it has fewer than the stake needs.
+void scale_stake(client::OpenRequest& request, const evm::Currency& currency);
+
 // What a person should know before opening: each line is advice, never an error. Reads the pool.
 struct TermsAdvice {
   size_t pool_pairs = 0;    // without near-copies

@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "cli/run_cli.hpp"
 #include "cli/terms_file.hpp"
+#include "support/error_of.hpp"
 
 namespace ffe::cli {
 namespace {
@@ -76,12 +77,25 @@ TEST_F(Terms, MistakesAreNamed) {
   says(terms_template(), "session.participants must list 2 to 255 addresses");
   says(with(kBob, "0x12"), "session.participants \"0x12\" is not an address");
   says(with("quorum = 2", "quorum = 3"), "session.quorum and min_accepted must be");
-  says(with("stake = \"0.5\"", "stake = \"lots\""), "money.stake is not an amount in 0G");
+  says(with("stake = \"0.5\"", "stake = \"lots\""), "money.stake is not an amount such as");
   says(with("deliver_within = \"24h\"", "deliver_within = \"15d\""), "session.deliver_within must");
   says(with("eval_pairs = 128", "eval_pairs = 8"), "evalPairs");
   says(with("harm_tolerance = 0.06", "harm_tolerance = 0.01"), "harmTolerance");
   says(with("epochs = 2", "epoch = 2"), "recipe.epoch is not a known setting");
   says(with("rank = 8", "rank = 0"), "rank");
+}
+
+TEST_F(Terms, AStakeInTokensHasTheTokensDecimals) {
+  client::OpenRequest r =
+      read_terms_file(write("TERMS.toml", replaced(filled(), "# stake_token = \"0x…\"",
+                                                   "stake_token = \"" + kBob + "\"")));
+  EXPECT_EQ(r.stake_token.bytes[19], 0xb2);
+  evm::Currency usdc{r.stake_token, "USDC", 6};
+  scale_stake(r, usdc);
+  EXPECT_EQ(r.stake, evm::U256(500'000));
+  r.stake = evm::parse_ether("0.0000001");
+  EXPECT_EQ(test::error_of([&] { scale_stake(r, usdc); }).substr(0, 68),
+            "usage: money.stake is no amount of USDC, which has 6 decimals: usage");
 }
 
 TEST_F(Terms, NewWritesOnceAndCheckJudgesThePool) {

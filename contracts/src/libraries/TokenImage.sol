@@ -12,6 +12,8 @@ import {Artifact} from "../interfaces/ICoOwnedINFT.sol";
 library TokenImage {
     using Strings for uint256;
 
+    string private constant WHITE = "#f4f7fa";
+    string private constant GREY = "#aab4c0";
     string private constant RED = "#ff6b64";
     /// @dev Of the ring, in thousandths of a picture's unit, like everything drawn in it.
     uint256 private constant CIRCUMFERENCE = 628_318;
@@ -61,7 +63,11 @@ library TokenImage {
     }
 
     /// @dev 5 to 11 ellipses turned about the centre; `bits` give their shape.
-    function rosette(uint256 root, uint256 bits, uint256 hue_, uint256 larger) private pure returns (string memory out) {
+    function rosette(uint256 root, uint256 bits, uint256 hue_, uint256 larger)
+        private
+        pure
+        returns (string memory out)
+    {
         uint256 count = 5 + ((root >> 16) & 0xff) % 7;
         uint256 turned = ((bits >> 16) & 0xff) * 180 / 256;
         string memory ellipse = string.concat(
@@ -87,7 +93,11 @@ library TokenImage {
             circle("#fff", string.concat('stroke-opacity=".16" stroke-dasharray="', part.toString(), " "), gap);
         if (part < LEAST_PART) part = LEAST_PART;
         string memory own = string.concat(
-            'stroke-dashoffset="-', ((number - 1) * pitch).toString(), '" stroke-dasharray="', part.toString(), " "
+            'stroke-dashoffset="-',
+            ((number - 1) * CIRCUMFERENCE / owners).toString(),
+            '" stroke-dasharray="',
+            part.toString(),
+            " "
         );
         return string.concat(
             '<g transform="rotate(-90) scale(.001)" stroke-width="14000">',
@@ -98,35 +108,27 @@ library TokenImage {
     }
 
     function circle(string memory stroke, string memory dashes, uint256 gap) private pure returns (string memory) {
-        return string.concat('<circle r="100000" stroke="', stroke, '" ', dashes, gap.toString(), '"/>');
+        return string.concat('<circle r="1e5" stroke="', stroke, '" ', dashes, gap.toString(), '"/>');
     }
 
     function words(Artifact memory a, string memory session, uint256 number, bool stale)
         private
         pure
-        returns (string memory)
+        returns (string memory out)
     {
         // 0.6 of the size is the width of a letter; 416 the width of the picture between its margins.
         uint256 size = 690 / (bytes(session).length + 8);
-        string memory title = string.concat(
-            line("32", "44", "#aab4c0", "14", "FFE co-owned model"),
-            line("32", "338", "#f4f7fa", (size < 42 ? size : 42).toString(), string.concat("Session ", session)),
-            line(
-                "32",
-                "374",
-                "#f4f7fa",
-                "22",
-                string.concat("Owner ", number.toString(), " of ", uint256(a.owners).toString())
-            )
-        );
-        return string.concat(
-            title,
-            line("32", "418", "#aab4c0", "14", "model"),
-            line("90", "418", "#aab4c0", "14", short(a.artifactRoot)),
-            line("32", "442", "#aab4c0", "14", "base"),
-            line("90", "442", "#aab4c0", "14", short(a.baseModel)),
-            stale ? line("372", "44", RED, "14", "key stale") : ""
-        );
+        if (size > 42) size = 42;
+        string memory place = string.concat("Owner ", number.toString(), " of ", uint256(a.owners).toString());
+        out = line("32", "44", GREY, "14", "FFE co-owned model");
+        out = string.concat(out, line("32", "338", WHITE, size.toString(), string.concat("Session ", session)));
+        out = string.concat(out, line("32", "374", WHITE, "22", place));
+        out = string.concat(out, hash("418", "model", a.artifactRoot), hash("442", "base", a.baseModel));
+        if (stale) out = string.concat(out, line("372", "44", RED, "14", "key stale"));
+    }
+
+    function hash(string memory y, string memory name, bytes32 value) private pure returns (string memory) {
+        return string.concat(line("32", y, GREY, "14", name), line("90", y, GREY, "14", short(value)));
     }
 
     function line(string memory x, string memory y, string memory fill, string memory size, string memory content)
