@@ -76,18 +76,17 @@ void add_keys(CLI::App& app, Context& context) {
   create->callback(
       [&context, options] { context.chosen = [options](Terminal& t) { new_key(*options, t); }; });
 
-  auto* import = key->add_subcommand("import", "Import a private key from a file");
-  import->add_option("name", options->name)->required();
-  import->add_option("file", options->file, "Hexadecimal private key")->required();
-  import->add_option("--password-file", options->password_file, "File with the new password");
-  import->callback([&context, options] {
-    context.chosen = [options](Terminal& t) { import_key(*options, t);
-};
-}  // namespace ffe::cli
-);
+  auto* import_command = key->add_subcommand("import", "Import a private key from a file");
+  import_command->add_option("name", options->name)->required();
+  import_command->add_option("file", options->file, "Hexadecimal private key")->required();
+  import_command->add_option("--password-file", options->password_file,
+                             "File with the new password");
+  import_command->callback([&context, options] {
+    context.chosen = [options](Terminal& t) { import_key(*options, t); };
+  });
 
-auto* list = key->add_subcommand("list", "List the accounts");
-list->callback([&context] { context.chosen = [](Terminal& t) { list_keys(t); }; });
+  auto* list = key->add_subcommand("list", "List the accounts");
+  list->callback([&context] { context.chosen = [](Terminal& t) { list_keys(t); }; });
 }
 
 }  // namespace ffe::cli

@@ -87,18 +87,32 @@ class Deployer {
   uint64_t block_ = 0;
 };
 
+const Chain kChains[] = {
+    {"devnet", kDevelopmentChain, "", ""},
+    {"galileo", 16602, "https://evmrpc-testnet.0g.ai",
+     "https://indexer-storage-testnet-turbo.0g.ai"},
+    {"aristotle", 16661, "https://evmrpc.0g.ai", "https://indexer-storage-turbo.0g.ai"}};
+
+// "16602 (galileo)"; the number alone of a chain that FFE does not know.
+std::string chain_text(uint64_t id) {
+  for (const Chain& chain : kChains) {
+    if (chain.id == id) return std::to_string(id) + " (" + chain.name + ")";
+  }
+  return std::to_string(id);
+}
+
 void check_chain(const DeployOptions& options, uint64_t chain_id) {
   if (options.chain_id != chain_id) {
-    throw Error(ErrorCode::kUsage,
-                "the endpoint is chain " + std::to_string(chain_id) + ", not " +
-                    std::to_string(options.chain_id),
-                "check --network and --rpc-url");
+    throw Error(
+        ErrorCode::kUsage,
+        "the endpoint is chain " + chain_text(chain_id) + ", not " + chain_text(options.chain_id),
+        "check --network and --rpc-url");
   }
   if (options.development_root && chain_id != kDevelopmentChain) {
-    throw Error(ErrorCode::kUsage,
-                "a development attestation root on chain " + std::to_string(chain_id) +
-                    " would prove nothing",
-                "development roots are for chain 31337 only");
+    throw Error(
+        ErrorCode::kUsage,
+        "a development attestation root on chain " + chain_text(chain_id) + " would prove nothing",
+        "development roots are for chain 31337 only");
   }
   if (options.treasury.is_zero()) {
     throw Error(ErrorCode::kUsage, "the treasury must not be the zero address");
@@ -108,11 +122,6 @@ void check_chain(const DeployOptions& options, uint64_t chain_id) {
 }  // namespace
 
 Chain find_chain(const std::string& name) {
-  static const Chain kChains[] = {
-      {"devnet", kDevelopmentChain, "", ""},
-      {"galileo", 16602, "https://evmrpc-testnet.0g.ai",
-       "https://indexer-storage-testnet-turbo.0g.ai"},
-      {"aristotle", 16661, "https://evmrpc.0g.ai", "https://indexer-storage-turbo.0g.ai"}};
   for (const Chain& chain : kChains) {
     if (chain.name == name) return chain;
   }

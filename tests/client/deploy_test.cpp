@@ -87,11 +87,11 @@ TEST_F(deploy_live, chains_are_checked) {
   evm::RpcClient rpc(anvil.url());
   evm::Sender sender(rpc, Anvil::key(0));
   EXPECT_EQ(test::error_of([&] { deploy(sender, options_); }),
-            "usage: the endpoint is chain 16602, not 31337");
+            "usage: the endpoint is chain 16602 (galileo), not 31337 (devnet)");
   options_.chain_id = 16602;
   options_.development_root = Bytes{1, 2, 3};
   EXPECT_EQ(test::error_of([&] { deploy(sender, options_); }),
-            "usage: a development attestation root on chain 16602 would prove nothing");
+            "usage: a development attestation root on chain 16602 (galileo) would prove nothing");
   options_.development_root.reset();
   options_.treasury = {};
   EXPECT_EQ(test::error_of([&] { deploy(sender, options_); }),
