@@ -27,11 +27,14 @@ function(ffe_test_options TARGET)
   target_compile_options(${TARGET} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1;-g1>)
 endfunction()
 
-# ffe_test(NAME [PREFIX prefix] [SOURCES file...] [USES room...] [LIBS library...])
+# ffe_test(NAME [PREFIX prefix] [SOURCES file...] [USES room...] [LIBS library...] [TIMEOUT seconds])
 #   A GoogleTest executable test_NAME; its CTest names begin with "PREFIX." (default: NAME).
 #   Without SOURCES it takes every *_test.cpp of this folder.
 function(ffe_test NAME)
-  cmake_parse_arguments(T "" "PREFIX" "SOURCES;USES;LIBS" ${ARGN})
+  cmake_parse_arguments(T "" "PREFIX;TIMEOUT" "SOURCES;USES;LIBS" ${ARGN})
+  if(NOT T_TIMEOUT)
+    set(T_TIMEOUT 300)
+  endif()
   if(NOT T_PREFIX)
     set(T_PREFIX ${NAME})
   endif()
@@ -48,7 +51,7 @@ function(ffe_test NAME)
     target_link_libraries(test_${NAME} PRIVATE ffe::${room})
   endforeach()
   gtest_discover_tests(test_${NAME} TEST_PREFIX "${T_PREFIX}." DISCOVERY_MODE PRE_TEST
-                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT 300)
+                       WORKING_DIRECTORY ${CMAKE_SOURCE_DIR} PROPERTIES TIMEOUT ${T_TIMEOUT})
 endfunction()
 
 # ffe_embed(TARGET NAMESPACE variable=file ...)

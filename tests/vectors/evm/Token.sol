@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.24;
 
-/// An ERC-20 for the tests of src/evm, in the moods that real ones have.
+/// An ERC-20 for the tests of the C++ client, in the moods that real ones have.
 contract Token {
     error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
 
@@ -21,6 +21,12 @@ contract Token {
         if (mood == 2) return false;
         require(mood == 0 || amount == 0 || allowance[msg.sender][spender] == 0, "set it to zero first");
         allowance[msg.sender][spender] = amount;
+        return true;
+    }
+
+    function transfer(address to, uint256 amount) external returns (bool) {
+        balanceOf[msg.sender] -= amount;
+        balanceOf[to] += amount;
         return true;
     }
 
