@@ -36,6 +36,8 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
     bytes4 public constant ZERO_G_METADATA_ID = 0x40fbd72f;
     /// @notice What they call usage: `authorizeUsage`, `revokeAuthorization`, `authorizedUsersOf`.
     bytes4 public constant ZERO_G_AUTHORIZE_ID = 0x2309ab96;
+    /// @notice The same with `batchAuthorizeUsage` and `clearAuthorizedUsers`, as its present contracts register it.
+    bytes4 public constant ZERO_G_AUTHORIZE_ALL_ID = 0xdf597d99;
     /// @notice Most users that one token can authorize.
     uint256 public constant MAX_AUTHORIZED_USERS = 100;
     /// @notice Share of a sale that ERC-2981 suggests for the session's opener, in basis points.
@@ -351,6 +353,7 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
     /// @notice ERC-165.
     function supportsInterface(bytes4 id) public view override(ERC721, IERC165) returns (bool) {
         return id == IERC7857_ID || id == IERC7857_METADATA_ID || id == type(IERC2981).interfaceId || id == IERC4906_ID
-            || id == ZERO_G_METADATA_ID || id == ZERO_G_AUTHORIZE_ID || super.supportsInterface(id);
+            || id == ZERO_G_METADATA_ID || id == ZERO_G_AUTHORIZE_ID || id == ZERO_G_AUTHORIZE_ALL_ID
+            || super.supportsInterface(id);
     }
 }
