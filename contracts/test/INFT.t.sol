@@ -518,7 +518,8 @@ contract INFTTest is TokenFixture {
         assertTrue(inft.supportsInterface(0x49064906), "ERC-4906");
         assertTrue(inft.supportsInterface(0x40fbd72f), "0G's metadata");
         assertTrue(inft.supportsInterface(0x2309ab96), "0G's authorization");
-        bytes4 all = 0x2309ab96 ^ ICoOwnedINFT.batchAuthorizeUsage.selector ^ ICoOwnedINFT.clearAuthorizedUsers.selector;
+        bytes4 all =
+            bytes4(0x2309ab96) ^ ICoOwnedINFT.batchAuthorizeUsage.selector ^ ICoOwnedINFT.clearAuthorizedUsers.selector;
         assertTrue(inft.supportsInterface(all), "0G's authorization with lists");
         assertEq(bytes32(all), bytes32(bytes4(0xdf597d99)), "as its present contracts register it");
         assertFalse(inft.supportsInterface(0xffffffff), "nothing else");
