@@ -3,9 +3,16 @@ pragma solidity ^0.8.28;
 
 import {ERC7857Verifier} from "../src/ERC7857Verifier.sol";
 import {Artifact, ICoOwnedINFT} from "../src/interfaces/ICoOwnedINFT.sol";
-import {IERC7857, IntelligentData, OracleType, TransferValidityProof} from "../src/interfaces/IERC7857.sol";
+import {
+    IERC7857,
+    IntelligentData,
+    OracleType,
+    TransferValidityProof,
+    TransferValidityProofOutput
+} from "../src/interfaces/IERC7857.sol";
 import {EnclaveStatus, IEnclaveRegistry} from "../src/interfaces/IEnclaveRegistry.sol";
 import {Owner} from "../src/interfaces/IFFECoordinator.sol";
+import {Text} from "./utils/Text.sol";
 import {TokenFixture} from "./utils/TokenFixture.sol";
 
 interface IERC721Errors {
@@ -209,6 +216,24 @@ contract INFTTest is TokenFixture {
         Plan memory p = plan();
         p.data = keccak256("other");
         refused(p, abi.encodeWithSelector(ICoOwnedINFT.DataHashMismatch.selector, ARTIFACT, p.data));
+    }
+
+    function test_iTransfer_refusesDataThatChanges() public {
+        Plan memory p = plan();
+        p.newData = keccak256("other");
+        refused(p, abi.encodeWithSelector(ICoOwnedINFT.DataHashMismatch.selector, ARTIFACT, p.newData));
+    }
+
+    function test_iTransfer_refusesAVerifierThatAnswersForOthers() public {
+        TransferValidityProof[] memory list = proofs(plan());
+        vm.mockCall(
+            address(verifier),
+            abi.encodeWithSelector(verifier.verifyTransferValidity.selector),
+            abi.encode(new TransferValidityProofOutput[](2))
+        );
+        vm.expectRevert(abi.encodeWithSelector(ICoOwnedINFT.ProofCountMismatch.selector, 1, 2));
+        vm.prank(seller);
+        inft.iTransfer(buyer, token, list);
     }
 
     function test_iTransfer_refusesOtherKeys() public {
@@ -576,61 +601,18 @@ contract INFTTest is TokenFixture {
     }
 
     function test_tokenURI_isWellFormed() public {
-        string memory json = decoded(inft.tokenURI(token), 29);
+        string memory json = Text.decoded(inft.tokenURI(token), 29);
         assertEq(vm.parseJsonString(json, ".name"), "FFE model 1, owner 1 of 2", "name");
         assertEq(vm.parseJsonUint(json, ".attributes[0].value"), 1, "session");
         assertEq(vm.parseJsonString(json, ".attributes[6].value"), "sealed for the owner", "key");
-        string memory svg = decoded(vm.parseJsonString(json, ".image"), 26);
-        assertTrue(contains(svg, "Session 1</text>"), "session in the picture");
-        assertTrue(contains(svg, "Owner 1 of 2</text>"), "owner in the picture");
-        assertFalse(contains(svg, "key stale"), "fresh");
+        string memory svg = Text.decoded(vm.parseJsonString(json, ".image"), 26);
+        assertTrue(Text.contains(svg, "Session 1</text>"), "session in the picture");
+        assertTrue(Text.contains(svg, "Owner 1 of 2</text>"), "owner in the picture");
+        assertFalse(Text.contains(svg, "key stale"), "fresh");
         vm.prank(seller);
         inft.transferFrom(seller, buyer, token);
-        json = decoded(inft.tokenURI(token), 29);
+        json = Text.decoded(inft.tokenURI(token), 29);
         assertEq(vm.parseJsonString(json, ".attributes[6].value"), "stale", "key");
-        assertTrue(contains(decoded(vm.parseJsonString(json, ".image"), 26), ">key stale</text>"), "stale");
-    }
-
-    function decoded(string memory uri, uint256 skip) private pure returns (string memory) {
-        bytes memory b = bytes(uri);
-        bytes memory out = new bytes((b.length - skip) / 4 * 3);
-        uint256 n;
-        for (uint256 i = skip; i + 3 < b.length; i += 4) {
-            uint256 word;
-            uint256 pad;
-            for (uint256 j; j < 4; ++j) {
-                (uint256 v, bool padding) = digit(b[i + j]);
-                word = (word << 6) | v;
-                if (padding) ++pad;
-            }
-            for (uint256 j; j < 3 - pad; ++j) {
-                out[n++] = bytes1(uint8(word >> (16 - 8 * j)));
-            }
-        }
-        assembly ("memory-safe") {
-            mstore(out, n)
-        }
-        return string(out);
-    }
-
-    function digit(bytes1 c) private pure returns (uint256, bool) {
-        uint8 x = uint8(c);
-        if (c == "=") return (0, true);
-        if (c == "+") return (62, false);
-        if (c == "/") return (63, false);
-        if (x <= 57) return (x + 4, false);
-        if (x <= 90) return (x - 65, false);
-        return (x - 71, false);
-    }
-
-    function contains(string memory text, string memory part) private pure returns (bool) {
-        bytes memory a = bytes(text);
-        bytes memory b = bytes(part);
-        for (uint256 i; i + b.length <= a.length; ++i) {
-            uint256 j;
-            while (j < b.length && a[i + j] == b[j]) ++j;
-            if (j == b.length) return true;
-        }
-        return false;
+        assertTrue(Text.contains(Text.decoded(vm.parseJsonString(json, ".image"), 26), ">key stale</text>"), "stale");
     }
 }

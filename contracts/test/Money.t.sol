@@ -329,6 +329,13 @@ contract MoneyTest is Fixture {
         assertEq(stranger.balance, 0.5 ether, "fee");
     }
 
+    function test_claim_paysTheOpenerItsFeeWhereStakesAreTokens() public {
+        uint256 id = failedInTokens(new MoodyToken());
+        uint256 before = opener.balance;
+        claim(id, opener);
+        assertEq(opener.balance, before + coordinator.session(id).fee, "fee");
+    }
+
     function test_claim_emitsWhatItBooked() public {
         uint256 id = sealedSession(2);
         vm.warp(coordinator.session(id).deliverDeadline + 1);

@@ -95,7 +95,7 @@ TEST_F(Terms, AStakeInTokensHasTheTokensDecimals) {
   EXPECT_EQ(r.stake, evm::U256(500'000));
   r.stake = evm::parse_ether("0.0000001");
   EXPECT_EQ(test::error_of([&] { scale_stake(r, usdc); }).substr(0, 68),
-            "usage: money.stake is no amount of USDC, which has 6 decimals: usage");
+            "usage: money.stake is no amount of USDC, which has 6 decimals: more ");
 }
 
 TEST_F(Terms, NewWritesOnceAndCheckJudgesThePool) {

@@ -101,9 +101,11 @@ class Deployer:
         return json.loads(done.stdout), steps
 
     def refused(self, *arguments):
+        """Message and hint."""
         done = self.deploy(*arguments)
-        assert done.returncode == 2 and done.stdout == "", (done.returncode, done.stdout)
-        return done.stderr
+        assert done.returncode == 2, (done.returncode, done.stdout)
+        error = json.loads(done.stdout)["error"]
+        return error["message"] + "\n" + error["hint"]
 
 
 def all_of(verb):

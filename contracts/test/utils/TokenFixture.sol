@@ -31,6 +31,7 @@ abstract contract TokenFixture is Fixture {
         address accessSigner;
         uint256 enclaveKey;
         bytes32 data;
+        bytes32 newData; // `data`, if honest
         bytes key; // of the receiver; empty: its Ethereum key
         uint64 deadline;
         bytes32 salt;
@@ -43,6 +44,7 @@ abstract contract TokenFixture is Fixture {
             accessSigner: buyer,
             enclaveKey: enclaveKey,
             data: ARTIFACT,
+            newData: ARTIFACT,
             key: "",
             deadline: uint64(vm.getBlockTimestamp() + 1 hours),
             salt: bytes32(++salts)
@@ -61,7 +63,15 @@ abstract contract TokenFixture is Fixture {
     function accessHash(Plan memory p, bytes memory wanted) internal view returns (bytes32) {
         return keccak256(
             abi.encode(
-                verifier.ACCESS_TYPEHASH(), inft, p.token, p.to, p.data, p.data, keccak256(wanted), p.deadline, p.salt
+                verifier.ACCESS_TYPEHASH(),
+                inft,
+                p.token,
+                p.to,
+                p.data,
+                p.newData,
+                keccak256(wanted),
+                p.deadline,
+                p.salt
             )
         );
     }
@@ -74,7 +84,7 @@ abstract contract TokenFixture is Fixture {
                 p.token,
                 p.to,
                 p.data,
-                p.data,
+                p.newData,
                 keccak256(key),
                 keccak256(sealedFor),
                 p.deadline,
@@ -90,7 +100,7 @@ abstract contract TokenFixture is Fixture {
         bytes memory key = sealedKey(p.to);
         list[0].accessProof = AccessProof({
             oldDataHash: p.data,
-            newDataHash: p.data,
+            newDataHash: p.newData,
             nonce: nonce,
             encryptedPubKey: p.key,
             proof: sign(keyOf[p.accessSigner], verifierDigest(accessHash(p, p.key)))
@@ -98,7 +108,7 @@ abstract contract TokenFixture is Fixture {
         list[0].ownershipProof = OwnershipProof({
             oracleType: OracleType.TEE,
             oldDataHash: p.data,
-            newDataHash: p.data,
+            newDataHash: p.newData,
             sealedKey: key,
             encryptedPubKey: sealedFor,
             nonce: nonce,

@@ -30,6 +30,7 @@ interface Vm {
     function chainId(uint256 id) external;
     function txGasPrice(uint256 price) external;
     function deal(address account, uint256 balance) external;
+    function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
     function prank(address sender) external;
     function startPrank(address sender) external;
     function stopPrank() external;
