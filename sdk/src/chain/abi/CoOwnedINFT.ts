@@ -20,6 +20,7 @@ export interface CoOwnedINFTCalls {
   IERC7857_METADATA_ID(): Promise<Hex>;
   MAX_AUTHORIZED_USERS(): Promise<bigint>;
   ROYALTY_BPS(): Promise<bigint>;
+  ZERO_G_AUTHORIZE_ALL_ID(): Promise<Hex>;
   ZERO_G_AUTHORIZE_ID(): Promise<Hex>;
   ZERO_G_METADATA_ID(): Promise<Hex>;
   artifact(sessionId: bigint): Promise<Artifact>;
@@ -89,6 +90,7 @@ export const CoOwnedINFTAbi: readonly string[] = [
   "function IERC7857_METADATA_ID() view returns (bytes4)",
   "function MAX_AUTHORIZED_USERS() view returns (uint256)",
   "function ROYALTY_BPS() view returns (uint256)",
+  "function ZERO_G_AUTHORIZE_ALL_ID() view returns (bytes4)",
   "function ZERO_G_AUTHORIZE_ID() view returns (bytes4)",
   "function ZERO_G_METADATA_ID() view returns (bytes4)",
   "function approve(address to, uint256 tokenId)",
