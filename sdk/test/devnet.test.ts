@@ -155,6 +155,26 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     expect((await failure(() => ffe(alice).submit(sessionId, '/nowhere.jsonl'))).code).toBe('io');
   });
 
+  test('more than the enclave takes', async () => {
+    const small = await proxy(net.network.enclaveUrls[0] as string, (path, answer) => {
+      if (path !== '/v1/enclave') return answer;
+      const limits = { contributionBytes: 300, sessionBytes: 1000 };
+      return JSON.stringify({ ...(JSON.parse(answer) as object), limits });
+    });
+    try {
+      const client = ffe(alice, { enclaveUrls: [small.url] });
+      const data = rows('animals', 0, 5);
+      const error = await failure(() => client.submit(sessionId, data));
+      expect(error.code).toBe('bad_input');
+      // Four participants share what a session may have.
+      expect(error.message).toBe(
+        `data has ${data.length} bytes; this enclave takes 250 from each contributor to this session`,
+      );
+    } finally {
+      await small.stop();
+    }
+  });
+
   test('a wallet on the wrong chain', async () => {
     const other = await otherChain();
     try {

@@ -226,3 +226,29 @@ export async function verifyEnclave(
     simulated: quote.simulated,
   };
 }
+
+/** Bytes that the enclave takes from each contributor, as its service says; undefined where none
+ * does. */
+export async function contributionLimit(
+  context: Context,
+  terms: SessionTerms,
+  signal?: AbortSignal,
+): Promise<number | undefined> {
+  const { network } = await context.parts();
+  for (const url of network.enclaveUrls) {
+    try {
+      const f = new Fields(
+        await new EnclaveService(url).ask('/v1/enclave', undefined, signal),
+        url,
+      );
+      if (f.hex('enclaveId', 32) !== terms.enclaveId) continue;
+      const limits = new Fields(f.member('limits'), f.path('limits'));
+      const share = Math.floor(limits.integer('sessionBytes') / terms.participants.length);
+      return Math.min(limits.integer('contributionBytes'), share);
+    } catch (error) {
+      if (!(error instanceof FFEError) || error.code === 'interrupted') throw error;
+      // the operator need not say
+    }
+  }
+  return undefined;
+}

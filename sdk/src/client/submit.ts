@@ -12,7 +12,12 @@ import type { SessionTerms } from '../session/terms.js';
 import { storedFile, type StoredFile } from '../storage/file.js';
 import type { Spool } from '../storage/spool.js';
 import { counting, plural, short, steps, type Context } from './context.js';
-import { requireEnclave, verifyEnclave, type EnclaveVerification } from './enclave.js';
+import {
+  contributionLimit,
+  requireEnclave,
+  verifyEnclave,
+  type EnclaveVerification,
+} from './enclave.js';
 import { ownerKeyOf } from './owner-key.js';
 import { checkRows } from './rows.js';
 import type { CallOptions, Input, SubmitOptions, SubmitResult } from './types.js';
@@ -128,6 +133,15 @@ export async function submit(
   }
   const checked = await checkRows(source, name, signal);
   step('Checking', `${name}  ${plural(checked.rows, 'row')}`);
+  const limit = await contributionLimit(context, terms, signal);
+  if (limit !== undefined && checked.bytes > limit) {
+    throw new FFEError(
+      'bad_input',
+      `${name} has ${checked.bytes} bytes; this enclave takes ${limit} from each contributor to ` +
+        'this session',
+      'drop rows: more would be left out, and you with them',
+    );
+  }
 
   const { stake, stakeToken } = terms;
   const currency = await currencyOf(provider, stakeToken);

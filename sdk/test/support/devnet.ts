@@ -113,7 +113,8 @@ export async function otherChain(): Promise<{ url: string; stop(): Promise<void>
 
 export type Tamper = (method: string, answer: string) => string | 'drop';
 
-/** A proxy before a JSON-RPC server that changes answers or breaks connections. */
+/** A proxy before a server that changes answers or breaks connections. `method` of `tamper`: that of
+ * JSON-RPC, or the path. */
 export async function proxy(
   target: string,
   tamper: Tamper,
@@ -123,15 +124,17 @@ export async function proxy(
     incoming.on('data', (chunk: Buffer) => parts.push(chunk));
     incoming.on('end', () => {
       const body = Buffer.concat(parts);
-      const method = /"method"\s*:\s*"([^"]+)"/.exec(body.toString('utf8'))?.[1] ?? '';
+      const path = incoming.url ?? '/';
+      const method = /"method"\s*:\s*"([^"]+)"/.exec(body.toString('utf8'))?.[1] ?? path;
       const headers = { 'content-type': 'application/json' };
-      const outgoing = request(target, { method: 'POST', headers }, (answer) => {
+      const options = { method: incoming.method, headers };
+      const outgoing = request(new URL(path, target), options, (answer) => {
         let text = '';
         answer.on('data', (chunk) => (text += String(chunk)));
         answer.on('end', () => {
           const changed = tamper(method, text);
           if (changed === 'drop') incoming.socket.destroy();
-          else response.writeHead(200, headers).end(changed);
+          else response.writeHead(answer.statusCode ?? 500, headers).end(changed);
         });
       });
       outgoing.on('error', () => incoming.socket.destroy());
