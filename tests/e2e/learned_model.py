@@ -12,6 +12,7 @@ import array
 import json
 import pathlib
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -62,6 +63,7 @@ def merge(model, adapter, scale):
 
 def write(folder, ffe):
     folder = pathlib.Path(folder)
+    shutil.rmtree(folder, ignore_errors=True)
     draw = random.Random(7)
     model = tiny_model.write(folder / "model", hidden=HIDDEN)
     rows = write_rows(
