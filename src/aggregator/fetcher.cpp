@@ -1,7 +1,6 @@
 #include "aggregator/fetcher.hpp"
 
 #include <ctime>
-#include <filesystem>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
@@ -79,10 +78,8 @@ void Fetcher::altered(const H256& root) {
 
 std::string Fetcher::open_blob(const H256& root, const session::BlobContext& context,
                                uint64_t limit) {
-  const std::filesystem::path file = context_.blobs.fetch(scope_, root, session::blob_size(limit));
-  HashedSource source(file);
+  HashedSource source(context_.blobs.fetch(scope_, root, session::blob_size(limit)));
   std::string out;
-  out.reserve(std::filesystem::file_size(file));
   try {
     session::open_blob(source, secrets_.session_key, context, [&](ByteView chunk) {
       if (out.size() + chunk.size() > limit) {

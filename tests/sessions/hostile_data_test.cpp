@@ -104,6 +104,32 @@ TEST(HostileData, EachFaultIsItsSendersAlone) {
   }
 }
 
+// Highest resident memory of a process so far, in bytes.
+size_t peak_memory(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; status >> word;) {
+    size_t kib = 0;
+    if (word == "VmHWM:" && status >> kib) return kib << 10;
+  }
+  return 0;
+}
+
+TEST(HostileData, ABlobThatDoesNotOpenIsStreamed) {
+  constexpr size_t kBlob = 128 << 20;
+  World world(learned_model(), "[limits]\nmax_data_bytes = " + std::to_string(kBlob) + "\n");
+  world.open(3);
+  world.submit(0, "alice.jsonl");
+  world.submit(1, "bob.jsonl");
+  const pid_t service = world.net().pid(devnet::Part::kEnclave);
+  const size_t before = peak_memory(service);
+  world.submit_blob(2, noise_blob(kBlob));
+  const Outcome outcome = world.finish();
+  EXPECT_EQ(outcome.verdicts, (std::vector<std::string>{"accept", "accept", "reject invalid"}));
+  const size_t after = peak_memory(service);
+  EXPECT_GT(before, 0u);
+  EXPECT_LT(after - before, kBlob / 2) << "model, trainer and download together";
+}
+
 TEST(HostileData, TwoHonestAmong255) {
   World world(learned_model(), settings());
   world.open(255);

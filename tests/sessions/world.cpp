@@ -37,11 +37,12 @@ fs::path learned_model() {
   return folder;
 }
 
-Bytes noise_blob() {
-  Bytes blob(session::kBlobHeader + 4096);
+Bytes noise_blob(size_t body) {
+  Bytes blob(session::kBlobHeader + body);
   crypto::random_bytes(blob);
-  const Bytes header = {'F', 'F', 'E', 'B', 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0};
+  const Bytes header = {'F', 'F', 'E', 'B', 1, 1, 0, 0};
   std::copy(header.begin(), header.end(), blob.begin());
+  put_be64(blob.data() + header.size(), body);
   return blob;
 }
 

@@ -86,6 +86,6 @@ class World {
 std::filesystem::path learned_model();
 
 // A blob's header and then noise: the bytes are all there and do not open.
-Bytes noise_blob();
+Bytes noise_blob(size_t body = 4096);
 
 }  // namespace ffe::sessions
