@@ -87,10 +87,10 @@ async function serviceKey(
       'somebody between you and the enclave swapped it: do not go on',
     );
   }
-  if (validUntil <= Date.now() / 1000) {
+  if (validUntil <= (await context.latestBlock()).timestamp) {
     throw new FFEError(
       'attestation',
-      `the service key was valid until ${new Date(validUntil * 1000).toISOString()}`,
+      "the service key's time is over",
       'wait until the operator renews its registration, or use another enclave',
     );
   }

@@ -111,8 +111,7 @@ export function checkKeyRequest(request: KeyRequest, token: TokenData, now: numb
     throw new FFEError('bad_input', message, again);
   }
   if (request.deadline <= now) {
-    const ended = new Date(request.deadline * 1000).toISOString();
-    throw new FFEError('key', `the key request ended at ${ended}`, again);
+    throw new FFEError('key', "the key request's time is over", again);
   }
   checkOwnerKey(fromHex(request.key), request.receiver);
   if (recoverMessage(accessMessage(token, request), request.signature) !== request.receiver) {
