@@ -12,8 +12,8 @@ void wipe(void* data, size_t size);
 // True if the two have equal length and content; takes time that depends on the length only.
 bool equal_constant_time(ByteView a, ByteView b);
 
-// Move-only bytes in their own mlock-ed pages. mlock failures are tolerated: a contributor's machine
-// may not allow it, and the enclave service keeps its whole memory out of swap.
+// Move-only bytes in their own mlock-ed pages. mlock failures are tolerated: a contributor's
+// machine may not allow it, and the enclave service keeps its whole memory out of swap.
 class SecretBytes {
  public:
   SecretBytes() = default;
