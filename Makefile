@@ -6,8 +6,11 @@ SHELL := /bin/bash
 BUILD := build
 JOBS ?= $(shell nproc)
 CTEST_ARGS ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
 MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 
+.PHONY: install deb tarball
 .PHONY: coverage-contracts prove-contracts slither-contracts
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk test-e2e \
         fuzz-contracts fuzz soak demo bench bench-lm bench-storage bench-gate interop-lm lint tidy format fresh clean
@@ -31,6 +34,18 @@ build: setup contracts ## Build everything into build/ (executables in build/bin
 	@[ -f $(BUILD)/build.ninja ] || cmake --preset dev > $(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
 	@cmake --build $(BUILD) -j $(JOBS)
+
+install: build ## Install ffe, ffe-aggregator, man pages and completion (PREFIX=/usr/local, DESTDIR)
+	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)" --strip > /dev/null
+	@echo "installed into $(DESTDIR)$(PREFIX)"
+
+deb: build ## Make a Debian package
+	@cd $(BUILD) && cpack -G DEB > cpack.log || { cat cpack.log; exit 1; }
+	@ls $(BUILD)/ffe_*.deb
+
+tarball: build ## Make a .tar.gz of what `make install` installs
+	@cd $(BUILD) && cpack -G TGZ > cpack.log || { cat cpack.log; exit 1; }
+	@ls $(BUILD)/ffe-*.tar.gz
 
 setup-interop: setup
 	@scripts/setup-npm tests/interop/storage

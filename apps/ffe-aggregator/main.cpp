@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "aggregator/service.hpp"
+#include "base/commit.hpp"
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
@@ -28,7 +29,9 @@ int run(int argc, char** argv) {
     } else if (arg == "--log-json") {
       json = true;
     } else if (arg == "--version") {
-      std::puts("ffe-aggregator " FFE_VERSION);
+      const std::string commit = ffe::build_commit();
+      std::printf("ffe-aggregator %s%s\n", FFE_VERSION,
+                  commit.empty() ? "" : (" (" + commit + ")").c_str());
       return 0;
     } else if (arg == "--help") {
       std::fputs(kUsage, stdout);

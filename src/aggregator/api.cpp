@@ -2,6 +2,7 @@
 
 #include <ctime>
 
+#include "aggregator/metrics.hpp"
 #include "base/hex.hpp"
 #include "base/json.hpp"
 #include "gate/gate.hpp"
@@ -211,17 +212,17 @@ net::ServerResponse Api::reseal(const net::ServerRequest& request) const {
 net::ServerResponse Api::metrics() const {
   net::ServerResponse out;
   out.content_type = "text/plain; version=0.0.4";
-  std::map<std::string, int> stages;
-  Json sessions = context_.status.all();
-  for (const auto& [id, s] : sessions.items()) ++stages[s["stage"]];
-  out.body = "# TYPE ffe_sessions gauge\n";
-  for (const auto& [stage, n] : stages) {
-    out.body += "ffe_sessions{stage=\"" + stage + "\"} " + std::to_string(n) + "\n";
-  }
-  out.body +=
-      "# TYPE ffe_registration_valid_until_seconds gauge\n"
-      "ffe_registration_valid_until_seconds " +
-      std::to_string(context_.registrar.current()->valid_until) + "\n";
+  const std::shared_ptr<const Registration> registration = context_.registrar.current();
+  Metrics m;
+  m.version = FFE_VERSION;
+  m.provider = context_.provider.name();
+  m.simulated = registration->evidence.simulated;
+  m.sessions = context_.status.all();
+  m.failed_attempts = context_.status.failures();
+  m.registration_valid_until = registration->valid_until;
+  m.resident_bytes = resident_bytes();
+  m.started = started_;
+  out.body = to_text(m);
   return out;
 }
 

@@ -2,6 +2,7 @@
 // secret that it could give away.
 #pragma once
 
+#include <ctime>
 #include <memory>
 
 #include "aggregator/collateral_feed.hpp"
@@ -45,6 +46,7 @@ class Api {
   void check_terms(const session::SessionTerms& terms, const std::string& recipe_text) const;
 
   ApiContext context_;
+  int64_t started_ = std::time(nullptr);
   net::HttpServer server_;
 };
 

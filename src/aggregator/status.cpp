@@ -26,6 +26,7 @@ void StatusBoard::stage(const std::string& session, std::string stage, uint64_t 
 void StatusBoard::error(const std::string& session, std::string message) {
   std::lock_guard lock(mutex_);
   log::warn("session {}: {}", session, message);
+  ++failures_;
   sessions_[session].error = std::move(message);
   sessions_[session].updated = std::time(nullptr);
 }
@@ -34,6 +35,11 @@ Json StatusBoard::session(const std::string& session) const {
   std::lock_guard lock(mutex_);
   auto it = sessions_.find(session);
   return it == sessions_.end() ? Json() : to_json(it->second);
+}
+
+uint64_t StatusBoard::failures() const {
+  std::lock_guard lock(mutex_);
+  return failures_;
 }
 
 Json StatusBoard::all() const {

@@ -25,9 +25,11 @@ class StatusBoard {
   void error(const std::string& session, std::string message);
   Json session(const std::string& session) const;  // null if unknown
   Json all() const;
+  uint64_t failures() const;  // attempts that failed, of all sessions
 
  private:
   mutable std::mutex mutex_;
+  uint64_t failures_ = 0;
   std::map<std::string, SessionStatus> sessions_;
 };
 

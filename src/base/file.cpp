@@ -13,6 +13,7 @@ namespace {
 [[noreturn]] void io_error(std::string_view doing, const fs::path& path, int err) {
   std::string hint = err == ENOSPC
                          ? "the disk is full: free some space and run the same command again"
+                     : err == EROFS  ? "it can be read but not written: name another place"
                      : err == EACCES ? "check the permissions of the file and its folder"
                      : err == ENOENT ? "check the path"
                                      : "";

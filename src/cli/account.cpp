@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "cli/ask.hpp"
 #include "evm/keystore.hpp"
 
 namespace ffe::cli {
@@ -29,7 +30,7 @@ fs::path keystore_dir() {
 
 SecretBytes read_password(const fs::path& file, const std::string& prompt) {
   if (!file.empty()) return evm::read_password_file(file);
-  if (isatty(STDIN_FILENO) != 1) {
+  if (!may_ask()) {
     throw Error(ErrorCode::kKey, "no password: there is no terminal to ask on",
                 "give --password-file FILE");
   }

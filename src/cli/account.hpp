@@ -7,16 +7,17 @@
 #include <string>
 
 #include "cli/terminal.hpp"
+#include "cli/user_config.hpp"
 #include "client/client.hpp"
 #include "crypto/secp256k1.hpp"
 
 namespace ffe::cli {
 
 struct AccountOptions {
-  std::string network = "devnet";
-  std::string account;
+  std::string network = user_config().network;
+  std::string account = user_config().account;
   std::filesystem::path keystore;  // a key file; instead of `account`
-  std::filesystem::path password_file;
+  std::filesystem::path password_file = user_config().password_file;
 };
 
 void add_account_options(CLI::App& command, AccountOptions& options);
@@ -34,7 +35,5 @@ std::filesystem::path keystore_dir();
 
 // A transaction as the result of a command.
 void print_tx(Terminal& terminal, const evm::Receipt& receipt);
-// A session's status as the result of a command.
-void print_status(Terminal& terminal, const client::Status& status);
 
 }  // namespace ffe::cli

@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string network = "devnet";
+  std::string network = user_config().network;
   std::string session;
   fs::path quote;
   fs::path collateral;
@@ -148,7 +148,7 @@ void add_attest(CLI::App& app, Context& context) {
 
   auto* show = attest->add_subcommand(
       "show", "Verify a session's enclave: quote, code, release, registry, terms");
-  show->add_option("session", options->session)->required();
+  show->add_option("session", options->session, "Number of the session")->required();
   add_network_option(*show, options->network);
   show->callback([&context, options] {
     context.chosen = [options](Terminal& t) { show_session(*options, t); };

@@ -68,7 +68,8 @@ void add_bond(CLI::App& app, Context& context) {
     return command;
   };
   auto* show_command = add("show", "A payee's funds in the contract", show);
-  show_command->add_option("payee", options->address)->required();
+  show_command->add_option("payee", options->address, "Address of the operator's payee")
+      ->required();
   add_network_option(*show_command, options->account.network);
 
   auto* deposit_command = add("deposit", "Add to a payee's free bond", deposit);

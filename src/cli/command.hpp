@@ -26,9 +26,14 @@ void add_demo(CLI::App& app, Context& context);
 void add_storage(CLI::App& app, Context& context);
 void add_keys(CLI::App& app, Context& context);
 void add_session(CLI::App& app, Context& context);
-void add_session_open(CLI::App& session, Context& context);  // new, check, open, watch
+void add_session_open(CLI::App& session, Context& context);  // new, check, open
+void add_session_watch(CLI::App& session, Context& context);
 void add_report(CLI::App& app, Context& context);
 void add_contribution(CLI::App& app, Context& context);  // check, submit, withdraw, download, claim
+void add_status(CLI::App& app, Context& context);
+void add_check(CLI::App& app, Context& context);
+void add_submit(CLI::App& app, Context& context);
+void add_token(CLI::App& app, Context& context);  // authorize, transfer
 void add_attest(CLI::App& app, Context& context);
 void add_bond(CLI::App& app, Context& context);
 void add_compute(CLI::App& app, Context& context);  // providers, fund, status, task, serve
@@ -39,6 +44,8 @@ void add_eval(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_chat(CLI::App& app, Context& context);
 void add_model(CLI::App& app, Context& context);  // model pull, list, inspect
+void add_completion(CLI::App& app, Context& context);
+void add_help(CLI::App& app, Context& context);
 
 // Parses, runs, prints; the process's exit status.
 int run(int argc, char** argv);

@@ -1,9 +1,14 @@
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/file.hpp"
+#include "base/interrupt.hpp"
 #include "cli/account.hpp"
 #include "cli/command.hpp"
+#include "cli/generation.hpp"
 #include "client/report_check.hpp"
+#include "client/session_page.hpp"
+#include "lm/rows.hpp"
 
 namespace ffe::cli {
 namespace {
@@ -13,7 +18,7 @@ namespace fs = std::filesystem;
 constexpr size_t kMaxReport = 256 << 20;
 
 struct Options {
-  std::string network = "devnet";
+  std::string network = user_config().network;
   std::string session;
   fs::path gate, report, certificate;
 };
@@ -60,6 +65,73 @@ void verify(const Options& options, Terminal& terminal) {
   }
 }
 
+// --- the page ------------------------------------------------------------------------------------
+
+struct PageOptions {
+  GenerationOptions generation;
+  std::string network = user_config().network;
+  std::string session;
+  fs::path out;
+  size_t samples = 3;
+};
+
+// What base and joint model answer to the first questions of the public sample.
+std::vector<client::Sample> answer_samples(client::Client& client, const client::SessionPage& page,
+                                           const PageOptions& o, Terminal& terminal) {
+  std::vector<client::Sample> out;
+  const Bytes bytes = client.storage().download(page.status.opened.terms.sample_root, 64 << 20);
+  for (const lm::Row& row : lm::read_rows(bytes, "the public sample")) {
+    if (out.size() == o.samples) break;
+    if (row.kind != lm::Row::Kind::kChat || row.messages.size() != 2) continue;
+    out.push_back({row.messages[0].content, "", "", row.messages[1].content});
+  }
+  auto answer = [&](const fs::path& adapter, std::string client::Sample::*member) {
+    GenerationOptions options = o.generation;
+    options.adapter = adapter;
+    options.sampling.temperature = 0;
+    Responder responder(options, terminal);
+    for (client::Sample& s : out) {
+      s.*member = responder
+                      .answer({{"user", s.question}},
+                              [](std::string_view) {
+                                check_interrupt();
+                                return true;
+                              })
+                      .text;
+    }
+  };
+  answer({}, &client::Sample::base);
+  answer(o.generation.adapter, &client::Sample::joint);
+  return out;
+}
+
+void make_page(const PageOptions& o, Terminal& terminal) {
+  client::Client client = open_reader(o.network);
+  client::SessionPage page = client::session_page(client, evm::U256::parse(o.session));
+  if (!o.generation.adapter.empty()) page.samples = answer_samples(client, page, o, terminal);
+  const fs::path file = o.out.empty() ? fs::path("report.html") : o.out;
+  write_file_atomic(file, as_bytes(client::to_html(page)));
+  const bool verified = std::ranges::all_of(page.checks, &session::ReportCheck::passed);
+  terminal.step("Written", file.string());
+  if (!verified) terminal.warn("some claims do not hold: ffe report verify " + o.session);
+  terminal.result(terminal.json() ? Json{{"file", file.string()}, {"verified", verified}}.dump()
+                                  : file.string());
+}
+
+void add_page(CLI::App& report, Context& context) {
+  auto o = std::make_shared<PageOptions>();
+  auto* command =
+      report.add_subcommand("page", "A finished session as one HTML page, from public data");
+  command->add_option("session", o->session, "Number of the session")->required();
+  command->add_option("-o,--out", o->out, "File to write (default: report.html)");
+  command->add_option("--samples", o->samples, "Answers before and after, with --adapter")
+      ->check(CLI::Range(0, 20));
+  add_network_option(*command, o->network);
+  add_generation_options(*command, o->generation);
+  command->footer("ffe report page 17\nffe report page 17 --adapter ffe-session-17 -o report.html");
+  command->callback([&context, o] { context.chosen = [o](Terminal& t) { make_page(*o, t); }; });
+}
+
 }  // namespace
 
 void add_report(CLI::App& app, Context& context) {
@@ -73,8 +145,10 @@ void add_report(CLI::App& app, Context& context) {
   command->add_option("--gate", options->gate, "Offline instead: gate.json");
   command->add_option("--report", options->report, "report.json (with --gate)");
   command->add_option("--certificate", options->certificate, "Signed certificate (with --gate)");
+  command->footer("ffe report verify 17\nffe report verify --gate gate.json");
   command->callback(
       [&context, options] { context.chosen = [options](Terminal& t) { verify(*options, t); }; });
+  add_page(*report, context);
 }
 
 }  // namespace ffe::cli

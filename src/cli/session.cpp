@@ -1,10 +1,13 @@
 #include <algorithm>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "cli/account.hpp"
 #include "cli/command.hpp"
+#include "cli/status_text.hpp"
+#include "cli/text_layout.hpp"
 #include "crypto/address.hpp"
 
 namespace ffe::cli {
@@ -16,81 +19,9 @@ struct Options {
   std::filesystem::path certificate;
 };
 
-std::string nats(uint32_t micro) {
-  return fmt::format("{:.2f}", micro / 1e6);
-}
-
-Json status_json(const client::Status& s) {
-  Json submitted = Json::array();
-  for (const session::Submission& x : s.submissions) {
-    submitted.push_back({{"contributor", to_hex0x(x.contributor.bytes)},
-                         {"blobRoot", to_hex0x(x.blob_root.bytes)}});
-  }
-  Json slashed = Json::array();
-  for (const session::SlashRecord& x : s.slashes) {
-    slashed.push_back({{"contributor", to_hex0x(x.contributor.bytes)},
-                       {"reason", session::name(session::reason_from_number(x.reason))},
-                       {"evidence", session::to_decimal(x.evidence)},
-                       {"amountWei", x.amount.to_string()},
-                       {"txHash", to_hex0x(x.tx_hash.bytes)}});
-  }
-  Json verdicts = Json::array();
-  for (const session::ContributorVerdict& x : s.verdicts) {
-    verdicts.push_back({{"contributor", to_hex0x(x.contributor.bytes)},
-                        {"verdict", session::name(x.verdict)},
-                        {"reason", session::name(x.reason)},
-                        {"evidence", session::to_decimal(x.evidence)}});
-  }
-  Json out = {{"id", s.opened.id.to_string()},
-              {"state", session::name(s.view.state)},
-              {"opener", to_hex0x(s.opened.opener.bytes)},
-              {"sessionHash", to_hex0x(s.opened.session_hash.bytes)},
-              {"terms", session::to_json(s.opened.terms)},
-              {"submissions", submitted},
-              {"slashes", slashed},
-              {"verdicts", verdicts}};
-  if (s.result) {
-    out["result"] = {{"artifactRoot", to_hex0x(s.result->artifact_root.bytes)},
-                     {"gateRoot", to_hex0x(s.result->gate_root.bytes)},
-                     {"reportRoot", to_hex0x(s.result->report_root.bytes)},
-                     {"baseLossMicroNats", s.result->base_loss_micro_nats},
-                     {"jointLossMicroNats", s.result->joint_loss_micro_nats},
-                     {"txHash", to_hex0x(s.result->tx_hash.bytes)}};
-  }
-  return out;
-}
-
-std::string status_text(const client::Status& s) {
-  std::string out =
-      fmt::format("session    {}\nstate      {}\nstake      {}\n", s.opened.id.to_string(),
-                  session::name(s.view.state), s.currency.text(s.opened.terms.stake));
-  for (const Address& who : s.opened.terms.participants) {
-    std::string what = "not submitted";
-    for (const auto& x : s.submissions) {
-      if (x.contributor == who) what = "submitted";
-    }
-    for (const auto& x : s.verdicts) {
-      if (x.contributor == who) what = session::name(x.verdict);
-    }
-    for (const auto& x : s.slashes) {
-      if (x.contributor == who) {
-        what += fmt::format(", {} {} slashed", evm::format_units(x.amount, s.currency.decimals),
-                            s.currency.symbol);
-      }
-    }
-    out += fmt::format("           {}  {}\n", crypto::checksum_address(who), what);
-  }
-  if (s.result) {
-    out += fmt::format("loss       {} → {} nats (held out)\n", nats(s.result->base_loss_micro_nats),
-                       nats(s.result->joint_loss_micro_nats));
-  }
-  out.pop_back();
-  return out;
-}
-
 void status(const Options& options, Terminal& terminal) {
   client::Client client = open_reader(options.account.network);
-  print_status(terminal, client.status(evm::U256::parse(options.session)));
+  print_status(terminal, look_at(client, evm::U256::parse(options.session), true));
 }
 
 void list(const Options& options, Terminal& terminal) {
@@ -133,8 +64,9 @@ void bring(const Options& options, Terminal& terminal) {
 
 }  // namespace
 
-void print_status(Terminal& terminal, const client::Status& s) {
-  terminal.result(terminal.json() ? status_json(s).dump() : status_text(s));
+void print_status(Terminal& terminal, const StatusView& view) {
+  terminal.result(terminal.json() ? status_json(view).dump()
+                                  : status_text(view, output_width(STDOUT_FILENO)));
 }
 
 void add_session(CLI::App& app, Context& context) {
@@ -154,7 +86,7 @@ void add_session(CLI::App& app, Context& context) {
   add_network_option(*list_command, options->account.network);
   auto* status_command =
       add(session, "status", "One session: who, what, where the stakes are", status);
-  status_command->add_option("session", options->session)->required();
+  status_command->add_option("session", options->session, "Number of the session")->required();
   add_network_option(*status_command, options->account.network);
 
   const std::tuple<const char*, const char*, void (*)(const Options&, Terminal&)> exits[] = {
@@ -167,7 +99,7 @@ void add_session(CLI::App& app, Context& context) {
        take_exit<&session::Coordinator::fail>}};
   for (const auto& [name, text, run] : exits) {
     auto* command = add(session, name, text, run);
-    command->add_option("session", options->session)->required();
+    command->add_option("session", options->session, "Number of the session")->required();
     add_account_options(*command, options->account);
   }
   add_session_open(*session, context);
@@ -177,8 +109,9 @@ void add_session(CLI::App& app, Context& context) {
       {&app, "slash", "Bring a rejection certificate to the contract"}};
   for (const auto& [parent, name, text] : certificates) {
     auto* command = add(parent, name, text, bring);
-    command->add_option("session", options->session)->required();
-    command->add_option("certificate", options->certificate, "JSON file")->required();
+    command->add_option("session", options->session, "Number of the session")->required();
+    command->add_option("certificate", options->certificate, "File of a signed certificate, JSON")
+        ->required();
     add_account_options(*command, options->account);
   }
 }

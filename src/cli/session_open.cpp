@@ -1,15 +1,14 @@
-// The opener's commands: session new, check, open, watch.
-#include <chrono>
+// The opener's commands: session new, check, open.
 #include <fmt/format.h>
-#include <thread>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
-#include "base/interrupt.hpp"
 #include "cli/account.hpp"
 #include "cli/command.hpp"
+#include "cli/model_options.hpp"
 #include "cli/step_view.hpp"
 #include "cli/terms_file.hpp"
+#include "lm/model_store.hpp"
 
 namespace ffe::cli {
 namespace {
@@ -19,8 +18,7 @@ namespace fs = std::filesystem;
 struct Options {
   AccountOptions account;
   fs::path terms = "TERMS.toml";
-  std::string session;
-  double interval = 2;
+  ModelOptions model;
 };
 
 void create(const Options& options, Terminal& terminal) {
@@ -51,10 +49,45 @@ Json show_advice(const client::OpenRequest& request, Terminal& terminal) {
           {"warnings", advice.warnings}};
 }
 
+// The recipe against the model: positions, rank, and how much of the pool's rows is cut.
+Json check_model(const client::OpenRequest& request, const ModelOptions& options,
+                 Terminal& terminal) {
+  ModelOptions as_recipe = options;
+  as_recipe.max_tokens = request.recipe.sequence_length;
+  as_recipe.system_prompt = request.recipe.system_prompt;
+  const LoadedModel model(as_recipe);
+  const size_t positions = model.config().max_position;
+  if (request.recipe.sequence_length > positions) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("recipe.sequence_length {} is more than the {} positions of {}",
+                            request.recipe.sequence_length, positions, model.config().name),
+                "lower it");
+  }
+  if (request.recipe.rank > model.config().hidden) {
+    throw Error(ErrorCode::kUsage,
+                fmt::format("recipe.rank {} is more than the width {} of {}", request.recipe.rank,
+                            model.config().hidden, model.config().name),
+                "8 or 16 is usual");
+  }
+  const lm::Dataset pool = model.dataset(request.pool);
+  terminal.step("Model", fmt::format("{}  {} of {} rows of the pool are cut at {} tokens",
+                                     model.config().name, pool.truncated_count(),
+                                     pool.examples.size(), request.recipe.sequence_length));
+  if (pool.truncated_count() * 20 > pool.examples.size()) {
+    terminal.warn("more than a twentieth of the pool is cut: raise recipe.sequence_length");
+  }
+  return {{"name", model.config().name},
+          {"rows", pool.examples.size()},
+          {"truncated", pool.truncated_count()}};
+}
+
 void check(const Options& options, Terminal& terminal) {
   const client::OpenRequest request = read_terms_file(options.terms);
   client::check_data(request.sample);
-  const Json advice = show_advice(request, terminal);
+  Json advice = show_advice(request, terminal);
+  if (!options.model.model.empty() || !lm::default_model_path().empty()) {
+    advice["model"] = check_model(request, options.model, terminal);
+  }
   terminal.result(terminal.json() ? advice.dump() : "ok");
 }
 
@@ -85,111 +118,6 @@ void open(const Options& options, Terminal& terminal) {
                                   : r.session_id.to_string());
 }
 
-// --- watch -----------------------------------------------------------------------------------
-
-bool over(session::SessionState state) {
-  return state != session::SessionState::kOpen && state != session::SessionState::kSealed;
-}
-
-std::string time_left(uint64_t deadline, uint64_t now) {
-  return deadline > now ? format_duration(static_cast<double>(deadline - now)) + " left"
-                        : "deadline passed";
-}
-
-// Prints what changed since the last look.
-class Watch {
- public:
-  Watch(client::Client& client, evm::U256 id, Terminal& terminal)
-      : client_(client),
-        id_(std::move(id)),
-        opened_(client.coordinator().opened(id_)),
-        terminal_(terminal) {}
-
-  // False when the session is over.
-  bool look() {
-    const session::SessionView view = client_.coordinator().view(id_);
-    const uint64_t now = client_.rpc().latest_block().timestamp;
-    if (view.state == session::SessionState::kOpen) show_submissions(view, now);
-    if (view.state == session::SessionState::kSealed) {
-      say("Sealed", fmt::format("{} contributors; {} to deliver", view.submitted,
-                                time_left(view.deliver_deadline, now)));
-      show_stage();
-    }
-    if (!over(view.state)) return true;
-    terminal_.finish_bar();
-    return false;
-  }
-
- private:
-  // One line per verb and session; times left alone do not repeat it.
-  void say(const std::string& verb, const std::string& text) {
-    if (verb == last_) return;
-    last_ = verb;
-    terminal_.finish_bar();
-    terminal_.step(verb, text);
-  }
-
-  void show_submissions(const session::SessionView& view, uint64_t now) {
-    if (submitted_ == view.submitted) return;
-    submitted_ = view.submitted;
-    std::string missing;
-    for (const Address& who : opened_.terms.participants) {
-      if (client_.coordinator().contribution(id_, who).order == 0) {
-        missing += (missing.empty() ? "" : ", ") + to_hex0x(who.bytes).substr(0, 10) + "…";
-      }
-    }
-    terminal_.step("Waiting",
-                   fmt::format("{} of {} submitted (quorum {}), {}; missing: {}", view.submitted,
-                               opened_.terms.participants.size(), opened_.terms.quorum,
-                               time_left(opened_.terms.submit_deadline, now),
-                               missing.empty() ? "nobody" : missing));
-  }
-
-  void show_stage() {
-    const Json status = client_.enclave_status(id_);
-    if (status.is_null()) return;
-    const std::string stage = status.value("stage", "");
-    const uint64_t total = status.value("total", uint64_t{0});
-    if (stage != stage_) {
-      terminal_.finish_bar();
-      stage_ = stage;
-      if (total != 0) {
-        bar_ = terminal_.bar("Enclave", stage, "");
-      } else {
-        terminal_.step("Enclave", stage);
-        bar_ = {};
-      }
-    }
-    if (bar_ && total != 0) bar_(status.value("done", uint64_t{0}), total);
-    const std::string error = status.value("error", "");
-    if (!error.empty() && error != error_) terminal_.warn("tried again: " + error);
-    error_ = error;
-  }
-
-  client::Client& client_;
-  evm::U256 id_;
-  session::OpenedSession opened_;
-  Terminal& terminal_;
-  std::string last_, stage_, error_;
-  uint32_t submitted_ = UINT32_MAX;
-  Progress bar_;
-};
-
-void watch(const Options& options, Terminal& terminal) {
-  client::Client client = open_reader(options.account.network);
-  const evm::U256 id = evm::U256::parse(options.session);
-  Watch watch(client, id, terminal);
-  while (watch.look()) {
-    const auto end =
-        std::chrono::steady_clock::now() + std::chrono::duration<double>(options.interval);
-    while (std::chrono::steady_clock::now() < end) {
-      check_interrupt();
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-  }
-  print_status(terminal, client.status(id));
-}
-
 }  // namespace
 
 void add_session_open(CLI::App& session, Context& context) {
@@ -203,16 +131,14 @@ void add_session_open(CLI::App& session, Context& context) {
   };
   add("new", "Write a commented TERMS.toml", create)
       ->add_option("file", options->terms, "Default: TERMS.toml");
-  add("check", "Check terms and pool, and what the gate can see with them", check)
-      ->add_option("terms", options->terms, "Default: TERMS.toml");
+  auto* check_command =
+      add("check", "Check terms, pool and recipe, and what the gate can see with them", check);
+  check_command->add_option("terms", options->terms, "Default: TERMS.toml");
+  add_model_options(*check_command, options->model);
   auto* open_command = add("open", "Open a session with these terms", open);
   open_command->add_option("terms", options->terms, "Default: TERMS.toml");
   add_account_options(*open_command, options->account);
-  auto* watch_command = add("watch", "Follow a session until it is over", watch);
-  watch_command->add_option("session", options->session)->required();
-  watch_command->add_option("--interval", options->interval, "Seconds between looks")
-      ->check(CLI::Range(0.2, 3600.0));
-  add_network_option(*watch_command, options->account.network);
+  add_session_watch(session, context);
 }
 
 }  // namespace ffe::cli

@@ -41,7 +41,7 @@ storage::ClientOptions endpoints(const StorageOptions& o, bool pays) {
   storage::ClientOptions out = o.client;
   const std::string& name = o.account.network;
   if (!name.empty() || !complete) {
-    const auto network = network_endpoints(name.empty() ? "devnet" : name);
+    const auto network = network_endpoints(name.empty() ? user_config().network : name);
     out.rpc_url = network.rpc_url;
     out.nodes = network.nodes;
     out.indexer_url = network.indexer_url;
@@ -264,7 +264,7 @@ void add_storage(CLI::App& app, Context& context) {
   const char* kNetworkHelp = "devnet (default), galileo, aristotle, or a network file";
 
   auto* put_command = add("put", "Store a file; prints its root (of a large file, several)", put);
-  put_command->add_option("file", options->file)->required();
+  put_command->add_option("file", options->file, "Any file")->required();
   add_account_options(*put_command, options->account);
   add_endpoint_options(*put_command, *options);
   add_fragment_option(*put_command, *options);
@@ -288,11 +288,13 @@ void add_storage(CLI::App& app, Context& context) {
   get_command->add_flag("--force", options->force, "Replace OUT if it exists");
 
   auto* root_command = add("root", "Compute a file's root, offline", root);
-  root_command->add_option("file", options->file)->required();
+  root_command->add_option("file", options->file, "Any file")->required();
   add_fragment_option(*root_command, *options);
 
   auto* info_command = add("info", "What the nodes know about a root", info);
-  info_command->add_option("root", options->roots)->required()->expected(1);
+  info_command->add_option("root", options->roots, "Root of the file, 32 bytes in hex")
+      ->required()
+      ->expected(1);
   info_command->add_option("--network", options->account.network, kNetworkHelp);
   add_endpoint_options(*info_command, *options);
 

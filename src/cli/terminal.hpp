@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,19 +16,26 @@ struct OutputOptions {
   bool quiet = false;  // no prose; never hides the result
 };
 
+// The reader of stdout went away, as `| head` does: nobody is left to tell.
+struct PipeClosed {};
+
 class Terminal {
  public:
   explicit Terminal(OutputOptions options);
 
   bool json() const { return options_.json; }
   bool colour() const { return colour_; }
+  bool live() const { return terminal_ && !options_.quiet; }  // whether lines can be redrawn
 
+  // As it is to stderr, in ASCII where the terminal's locale knows nothing else.
+  void say(std::string_view text) const;
   // A finished step: the verb right-aligned in a column of its own, then details.
   void step(std::string_view verb, std::string_view text);
   void note(std::string_view text);
   void warn(std::string_view text);
   void hint(std::string_view text);
-  // `error: …` and, if there is one, `hint: …`; with --json an {"error":{…}} document on stdout.
+  // `error: …` and, if there is one, `hint: …`; with --json an {"error":{…}} document on stdout,
+  // unless the result was printed: stdout never holds two.
   void error(const Error& error);
 
   // A bar that redraws itself on a terminal within 100 ms and ends as a step line; elsewhere only
@@ -38,7 +46,7 @@ class Terminal {
   void bar_text(std::string text) { bar_.text = std::move(text); }
   void finish_bar(std::string_view summary = {});
 
-  // The result.
+  // The result, and a line feed. Throws Error{kIo} if it cannot be written, else PipeClosed.
   void result(std::string_view text);
 
  private:
@@ -50,12 +58,15 @@ class Terminal {
   };
 
   void draw(bool final);
+  std::string fill(const std::string& verb, size_t columns, double elapsed) const;
   void clear_bar();  // before a line of prose; the bar's next drawing brings it back
   std::string bold(std::string_view text) const;
 
   OutputOptions options_;
   bool terminal_;
-  bool colour_;
+  bool ascii_;  // a terminal whose locale knows no UTF-8
+  bool colour_ = false;
+  bool result_shown_ = false;
   Bar bar_;
 };
 

@@ -37,16 +37,6 @@ session::Signer signer_of(const crypto::PrivateKey& key) {
   return [&key](const H256& digest) { return key.sign(digest); };
 }
 
-// The model's key, sealed to the account's own key or to one that its wallet derived in a browser.
-SecretBytes open_model_key(ByteView sealed, const crypto::PrivateKey& account,
-                           const session::Domain& domain, const session::OpenedSession& session) {
-  if (sealed.size() != session::kSealedKeyX25519) return session::open_key(sealed, account);
-  const Address owner = account.address();
-  return session::open_key(
-      sealed, session::derive_owner_key(signer_of(account), domain, session.session_tag, owner),
-      session.session_hash, owner);
-}
-
 // Of those that the enclave's machine can run.
 std::string fastest_path(const Json& evidence) {
   const Json paths = evidence.value("numericPaths", Json::array());
@@ -199,97 +189,19 @@ OpenResult Client::open_session(const OpenRequest& request, const Events& events
   return {id, opened.session_hash, receipt.tx_hash};
 }
 
-SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
-                            const Events& events) {
-  session::OpenedSession opened = coordinator_.opened(session_id);
-  if (!std::ranges::count(opened.terms.participants, address())) {
-    throw Error(ErrorCode::kSession,
-                crypto::checksum_address(address()) + " is not on the session's list",
-                session::revert_hint("NotParticipant"));
-  }
-  session::SessionView view = coordinator_.view(session_id);
-  if (view.state != session::SessionState::kOpen) {
-    throw Error(
-        ErrorCode::kSession,
-        "session " + session_id.to_string() + " is " + std::string(session::name(view.state)),
-        "nothing can be submitted any more");
-  }
-  EnclaveVerification verified = verify_enclave(opened.terms.enclave_id, &opened.terms);
-  verified.require();
-  step(events, "Verifying",
-       "enclave " + to_hex0x(opened.terms.enclave_id.bytes).substr(0, 10) + "…  TCB " +
-           verified.quote.tcb_status + "  code " +
-           to_hex0x(verified.code_hash.bytes).substr(0, 10) + "…" +
-           (verified.simulated ? "  (simulated: no protection)" : ""));
-
-  SubmitResult out;
-  out.data = check_data(data);
-  step(events, "Checking", data.filename().string() + "  " + count(out.data.rows, "row"));
-  const auto limit = contribution_limit(opened.terms);
-  if (limit && out.data.bytes > *limit) {
-    throw Error(ErrorCode::kBadInput,
-                data.filename().string() + " has " + std::to_string(out.data.bytes) +
-                    " bytes; this enclave takes " + std::to_string(*limit) +
-                    " from each contributor to this session",
-                "drop rows: more would be left out, and you with them");
-  }
-
-  out.currency = evm::currency_of(rpc_, opened.terms.stake_token);
-  out.stake = opened.terms.stake;
-  out.replaced = !coordinator_.contribution(session_id, address()).blob_root.is_zero();
-  if (!out.replaced) {
-    require_funds(out.currency, out.stake);
-    step(events, "Staking", out.currency.text(out.stake));
-  }
-
-  crypto::PublicKey public_key = sender_.key().public_key();
-  Bytes owner_key(public_key.begin(), public_key.end());
-  session::BlobContext context{session::BlobRole::kData, coordinator_.domain(),
-                               opened.session_hash,      address(),
-                               opened.terms.enclave_id,  session::owner_key_hash(owner_key)};
-  TempDir temp;
-  fs::path blob = temp.path() / "data.blob";
-  session::BlobInfo sealed =
-      session::seal_blob_file(data, opened.session_key, context, signer_of(sender_.key()), blob,
-                              progress(events, "Encrypting"));
-  out.data_hash = sealed.data_hash;
-  step(events, "Encrypting",
-       std::to_string(sealed.blob_length) + " bytes to the enclave's session key");
-  out.blob_root = storage_.upload(blob, sender_, {.sending = progress(events, "Uploading")}).root;
-  step(events, "Uploading", "0G Storage " + to_hex0x(out.blob_root.bytes).substr(0, 10) + "…");
-
-  evm::U256 value;
-  if (!out.replaced && out.currency.native()) value = out.stake;
-  if (!out.replaced && !out.currency.native()) {
-    auto approval =
-        evm::Erc20(rpc_, out.currency.token).allow(sender_, coordinator_.address(), out.stake);
-    if (approval) {
-      out.approval_tx_hash = approval->tx_hash;
-      step(events, "Approving",
-           "the coordinator to take " + out.currency.text(out.stake) + "  tx " +
-               to_hex0x(approval->tx_hash.bytes).substr(0, 10) + "…");
-    }
-  }
-  evm::Receipt receipt = coordinator_.submit(sender_, session_id, out.blob_root, owner_key, value);
-  out.tx_hash = receipt.tx_hash;
-  step(events, "Committing",
-       "session " + session_id.to_string() + "  tx " + to_hex0x(out.tx_hash.bytes).substr(0, 10) +
-           "…  block " + std::to_string(receipt.block_number));
-  return out;
-}
-
-// Told before anything is encrypted or uploaded, which costs time and gas.
-void Client::require_funds(const evm::Currency& currency, const evm::U256& amount) {
-  evm::U256 balance = evm::balance_of(rpc_, currency, address());
-  if (balance >= amount) return;
-  throw Error(ErrorCode::kChain,
-              "the stake is " + currency.text(amount) + "; " + crypto::checksum_address(address()) +
-                  " has " + evm::format_units(balance, currency.decimals),
-              "send the rest to this account, then run the same command again");
-}
-
 evm::Receipt Client::withdraw(const evm::U256& session_id) {
   return coordinator_.withdraw(sender_, session_id);
+}
+
+// Sealed to the account's own key or to one that its wallet derived in a browser.
+SecretBytes Client::model_key(const session::OpenedSession& opened,
+                              const session::TokenView& token) {
+  const Bytes sealed = inft_.sealed_key(token);
+  const crypto::PrivateKey& account = sender_.key();
+  if (sealed.size() != session::kSealedKeyX25519) return session::open_key(sealed, account);
+  const crypto::X25519KeyPair owner_key = session::derive_owner_key(
+      signer_of(account), coordinator_.domain(), opened.session_tag, address());
+  return session::open_key(sealed, owner_key, opened.session_hash, address());
 }
 
 DownloadResult Client::download(const evm::U256& session_id, const fs::path& folder,
@@ -317,8 +229,7 @@ DownloadResult Client::download(const evm::U256& session_id, const fs::path& fol
     throw Error(ErrorCode::kCorrupt, "the token and the result name different artifacts");
   }
   step(events, "Finding", "token " + mine->id.to_string());
-  SecretBytes key =
-      open_model_key(inft_.sealed_key(*mine), sender_.key(), coordinator_.domain(), opened);
+  SecretBytes key = model_key(opened, *mine);
 
   Bytes artifact;
   {

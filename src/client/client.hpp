@@ -78,6 +78,26 @@ struct DataCheck {
   uint64_t duplicates = 0;  // lines that stand in the file before
 };
 
+// What submit() is about to do and to cost, told before anything is encrypted, sent or paid.
+struct SubmitPlan {
+  session::OpenedSession opened;
+  EnclaveVerification enclave;  // accepted
+  DataCheck data;
+  H256 data_sha256;
+  evm::Currency currency;  // what the stake is in
+  evm::U256 stake;         // zero if an earlier submission holds it already
+  bool replaces = false;   // an earlier submission of this account
+  // An interrupted submission of these very rows is finished: what was paid and stored is not paid
+  // or sent again.
+  bool resumes = false;
+  bool committed = false;     // nothing is left to do
+  uint64_t blob_bytes = 0;    // encrypted and padded
+  evm::U256 storage_fee;      // wei; zero if the blob was paid for
+  evm::U256 gas_fee;          // wei, about, of all transactions
+  evm::U256 balance;          // wei of the chain's own token
+  uint64_t seconds_left = 0;  // until submissions close, by the chain's clock
+};
+
 struct SubmitResult {
   DataCheck data;
   H256 blob_root;
@@ -87,6 +107,7 @@ struct SubmitResult {
   evm::U256 stake;
   std::optional<H256> approval_tx_hash;  // of an ERC-20 stake, where one was needed
   bool replaced = false;
+  bool resumed = false;
 };
 
 struct DownloadResult {
@@ -97,6 +118,18 @@ struct DownloadResult {
   std::filesystem::path folder;
   session::TrainingReport report;
 };
+
+// What a token's buyer gives its seller (docs/spec/artifact.md); nothing in it is secret.
+struct KeyRequest {
+  evm::U256 token_id;
+  Address receiver;
+  Bytes key;              // the receiver's owner key
+  uint64_t deadline = 0;  // unix seconds
+  H256 salt;
+  crypto::Signature signature;  // the receiver's, over AccessProof
+};
+Json to_json(const KeyRequest& request);
+KeyRequest key_request_from_json(const Json& json);  // Error{kBadInput} naming the member
 
 struct Status {
   session::OpenedSession opened;
@@ -140,9 +173,16 @@ class Client {
   // Encrypts and uploads the pool, uploads the sample, obtains the enclave's offer, opens.
   OpenResult open_session(const OpenRequest& request, const Events& events = {});
 
-  // Verifies the enclave, checks the rows and the account's funds, encrypts, uploads, commits with
-  // the stake (after an ERC-20 approval of exactly that amount). Nothing is encrypted to an enclave
-  // that was not verified. A second call replaces the blob.
+  // Verifies the enclave, checks the rows and the account's funds; sends nothing. Throws
+  // Error{kSession} if this account cannot submit any more, kAttestation, kBadInput, kChain.
+  SubmitPlan plan_submission(const evm::U256& session_id, const std::filesystem::path& data,
+                             const Events& events = {});
+  // Encrypts, uploads, commits with the stake (after an ERC-20 approval of exactly that amount), as
+  // planned. Nothing is encrypted to an enclave that was not verified. A later submission of other
+  // rows replaces the blob. The encrypted blob lies in data_dir()/submissions until it is
+  // committed, so that the same call after an interruption goes on where it stopped.
+  SubmitResult submit(const SubmitPlan& plan, const std::filesystem::path& data,
+                      const Events& events = {});
   SubmitResult submit(const evm::U256& session_id, const std::filesystem::path& data,
                       const Events& events = {});
   evm::Receipt withdraw(const evm::U256& session_id);
@@ -151,6 +191,15 @@ class Client {
   // Throws Error{kKey} if this account owns no token of the session, kSession while there is none.
   DownloadResult download(const evm::U256& session_id, const std::filesystem::path& folder,
                           const Events& events = {});
+
+  // Asks that a token's key be sealed for this account; for the seller.
+  KeyRequest request_key(const evm::U256& token_id, uint64_t valid_seconds = 7 * 86400);
+  // Moves this account's token to the requester, its key sealed anew by an enclave that runs the
+  // session's code and is verified first. Who had the key may keep a copy. Throws Error{kKey} for a
+  // request that is late, of another token or not signed by its receiver, kAttestation if no
+  // enclave will do.
+  evm::Receipt transfer(const evm::U256& token_id, const KeyRequest& request,
+                        const Events& events = {});
 
   Status status(const evm::U256& session_id);
   evm::Receipt claim(const evm::U256& session_id);
@@ -163,7 +212,17 @@ class Client {
   Json enclave_status(const evm::U256& session_id);
 
  private:
-  void require_funds(const evm::Currency& currency, const evm::U256& amount);
+  void require_fits(const SubmitPlan& plan, const std::filesystem::path& data);
+  void require_funds(const SubmitPlan& plan);
+  H256 commit(const SubmitPlan& plan, const H256& blob_root, SubmitResult& out,
+              const Events& events);
+  SecretBytes model_key(const session::OpenedSession& opened, const session::TokenView& token);
+  struct Sealer {
+    std::string url;
+    EnclaveVerification enclave;
+    FixedBytes<32> key;
+  };
+  Sealer find_sealer(const H256& code_hash);
   struct OperatorsPart {
     tee::Evidence evidence;
     tee::Collateral collateral;

@@ -1,43 +1,23 @@
 #include "client/report_html.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <vector>
 
+#include "client/html.hpp"
 #include "client/report_style.hpp"
 
 namespace ffe::client {
 namespace {
 
-std::string escape(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
+using html::in_words;
+using html::row;
 
 // A member as text, escaped; empty where it is absent.
 std::string text(const Json& object, const char* key) {
   auto it = object.find(key);
   if (it == object.end() || it->is_null()) return "";
-  return escape(it->is_string() ? it->get<std::string>() : it->dump());
+  return html::escape(it->is_string() ? it->get<std::string>() : it->dump());
 }
 
 double number(const Json& object, const char* key) {
@@ -45,31 +25,9 @@ double number(const Json& object, const char* key) {
   return it == object.end() || !it->is_number() ? 0 : it->get<double>();
 }
 
-std::string code(const std::string& value) {
-  return "<code title=\"" + value + "\">" + value + "</code>";
-}
-
-// log10 of a decimal integer of any size.
-double log10_of(const std::string& decimal) {
-  if (decimal.empty() || decimal == "0") return 0;
-  double head = std::atof(decimal.substr(0, 15).c_str());
-  return std::log10(head) +
-         static_cast<double>(decimal.size() - std::min<size_t>(15, decimal.size()));
-}
-
 std::string ether(const std::string& wei) {
   double v = std::atof(wei.c_str()) / 1e18;
   return fmt::format("{:.4g} 0G", v);
-}
-
-std::string row(const std::string& name, const std::string& value) {
-  return "<tr><th>" + name + "</th><td>" + value + "</td></tr>";
-}
-
-std::string in_words(size_t n) {
-  static constexpr const char* kWords[] = {"None", "One",   "Two",   "Three", "Four", "Five",
-                                           "Six",  "Seven", "Eight", "Nine",  "Ten"};
-  return n < std::size(kWords) ? kWords[n] : std::to_string(n);
 }
 
 std::string headline(const Json& r) {
@@ -107,62 +65,29 @@ std::string party_card(const Json& p) {
       stake, model);
 }
 
-// Evidence of harm per party on a logarithmic axis, with the threshold above which it is proof.
+// Text that is escaped already.
+std::string code(const std::string& value) {
+  return "<code>" + value + "</code>";
+}
+
 std::string evidence_chart(const Json& r) {
-  double threshold = std::log10(static_cast<double>(r["parties"].size()) *
-                                number(r["gate"]["policy"], "alphaInverse"));
-  double top = threshold + 1;
-  for (const Json& p : r["parties"]) top = std::max(top, log10_of(p.value("evidence", "0")) + 0.5);
-  constexpr double kWidth = 640, kLeft = 90, kBar = 26;
-  double scale = (kWidth - kLeft - 20) / top;
-  double height = kBar * static_cast<double>(r["parties"].size()) + 46;
-  std::string svg =
-      fmt::format("<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Evidence of harm per party\">",
-                  kWidth, height);
-  double y = 10;
+  const double threshold = std::log10(static_cast<double>(r["parties"].size()) *
+                                      number(r["gate"]["policy"], "alphaInverse"));
+  std::vector<html::Bar> bars;
   for (const Json& p : r["parties"]) {
-    double width = std::max(2.0, log10_of(p.value("evidence", "0")) * scale);
-    svg += fmt::format(
-        "<text x={} y={} text-anchor=end>{}</text><rect class=\"{}\" x={} y={} width={:.1f} "
-        "height={} rx=3 />",
-        kLeft - 8, y + 15, text(p, "name"), text(p, "verdict"), kLeft, y + 2, width, kBar - 8);
-    y += kBar;
+    bars.push_back(
+        {p.value("name", ""), text(p, "verdict"), html::log10_of(p.value("evidence", "0"))});
   }
-  double x = kLeft + threshold * scale;
-  svg += fmt::format(
-      "<line class=limit x1={0:.1f} x2={0:.1f} y1=4 y2={1:.1f} /><text x={0:.1f} y={2:.1f} "
-      "text-anchor=middle>proof from 10^{3:.1f}</text></svg>",
-      x, y + 4, y + 22, threshold);
-  return svg;
+  return html::log_bars(bars, {{threshold, fmt::format("proof from 10^{:.1f}", threshold)}},
+                        "Evidence of harm per party");
 }
 
 std::string loss_chart(const Json& curve) {
-  if (!curve.is_array() || curve.size() < 2) return "";
-  constexpr double kWidth = 640, kHeight = 200, kLeft = 44, kBottom = 24;
-  double top = 0;
-  for (const Json& v : curve) top = std::max(top, v.get<double>() / 1e6);
-  top = std::ceil(top);
-  auto x_at = [&](size_t i) {
-    return kLeft +
-           static_cast<double>(i) * (kWidth - kLeft - 8) / static_cast<double>(curve.size() - 1);
-  };
-  auto y_at = [&](double v) { return 8 + (kHeight - kBottom - 8) * (1 - v / top); };
-  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Training loss\">",
-                                kWidth, kHeight);
-  for (int i = 0; i <= 4; ++i) {
-    double v = top * i / 4;
-    svg += fmt::format(
-        "<line class=grid x1={} x2={} y1={:.1f} y2={:.1f} /><text x={} y={:.1f} "
-        "text-anchor=end>{:.2g}</text>",
-        kLeft, kWidth - 8, y_at(v), y_at(v), kLeft - 6, y_at(v) + 4, v);
+  std::vector<double> losses;
+  if (curve.is_array()) {
+    for (const Json& v : curve) losses.push_back(v.get<double>() / 1e6);
   }
-  svg += "<polyline class=curve points=\"";
-  for (size_t i = 0; i < curve.size(); ++i) {
-    svg += fmt::format("{:.1f},{:.1f} ", x_at(i), y_at(curve[i].get<double>() / 1e6));
-  }
-  svg += fmt::format("\" /><text x={} y={} text-anchor=end>{} steps</text></svg>", kWidth - 8,
-                     kHeight - 6, curve.size());
-  return svg;
+  return html::curve(losses, "Training loss");
 }
 
 std::string comparison(const Json& r) {

@@ -234,7 +234,10 @@ KeystoreEntry Keystore::import(std::string_view name, const crypto::PrivateKey& 
   fs::path path = path_of(name);
   std::error_code ec;
   if (fs::create_directories(folder_, ec)) fs::permissions(folder_, fs::perms::owner_all, ec);
-  if (ec) throw Error(ErrorCode::kIo, "cannot create " + folder_.string() + ": " + ec.message());
+  if (ec)
+    throw Error(
+        ErrorCode::kIo, "cannot create " + folder_.string() + ": " + ec.message(),
+        "XDG_CONFIG_HOME can name another folder; to sign, --keystore FILE names a key file");
   std::string content = encrypt_key(key, password, cost).dump(2) + "\n";
   reserve(name, path);
   try {

@@ -232,6 +232,26 @@ class Inft {
   // Error{kKey} if the token moved without its key.
   Bytes sealed_key(const TokenView& token) const;
 
+  TokenView token(const evm::U256& id) const;  // reverts for one that does not exist
+  std::vector<Address> authorized(const evm::U256& id) const;
+  // Lets `user` use the model through sealed inference, or no longer; the owner alone may.
+  evm::Receipt authorize(evm::Sender& sender, const evm::U256& id, const Address& user,
+                         bool allowed);
+  evm::U256 session_of(const evm::U256& token_id) const;
+  // Each half of a transfer's proof: who signed and with which salt.
+  struct Proof {
+    H256 salt;
+    crypto::Signature signature;
+  };
+  // The token with its key: `access` by the receiver, `ownership` by an enclave that sealed the key
+  // for `receiver_key` (docs/spec/artifact.md).
+  evm::Receipt transfer_with_key(evm::Sender& sender, const evm::U256& id, const Address& to,
+                                 const H256& artifact_root, ByteView receiver_key,
+                                 ByteView sealed_key, uint64_t deadline, const Proof& access,
+                                 const Proof& ownership);
+  // The token without its key: it is stale until an enclave seals the key for the new owner.
+  evm::Receipt transfer(evm::Sender& sender, const evm::U256& id, const Address& to);
+
  private:
   evm::Contract contract_;
   evm::RpcClient* rpc_;

@@ -61,15 +61,55 @@ Inft::Inft(evm::RpcClient& rpc, const Address& address, uint64_t from_block)
 std::vector<TokenView> Inft::tokens_of(const evm::U256& session_id) const {
   std::vector<TokenView> out;
   evm::Value ids = contract_.call("tokensOf", {session_id})[0];
-  for (const evm::Value& id : ids.items()) {
-    TokenView t;
-    t.id = id.as_u256();
-    t.owner = contract_.call("ownerOf", {t.id})[0].as_address();
-    t.key_stale = contract_.call("keyStale", {t.id})[0].as_bool();
-    t.sealed_key_hash = contract_.call("sealedKeyHash", {t.id})[0].as_h256();
-    out.push_back(t);
-  }
+  for (const evm::Value& id : ids.items()) out.push_back(token(id.as_u256()));
   return out;
+}
+
+TokenView Inft::token(const evm::U256& id) const {
+  TokenView t;
+  t.id = id;
+  t.owner = contract_.call("ownerOf", {t.id})[0].as_address();
+  t.key_stale = contract_.call("keyStale", {t.id})[0].as_bool();
+  t.sealed_key_hash = contract_.call("sealedKeyHash", {t.id})[0].as_h256();
+  return t;
+}
+
+std::vector<Address> Inft::authorized(const evm::U256& id) const {
+  std::vector<Address> out;
+  const evm::Value users = contract_.call("authorizedUsersOf", {id})[0];
+  for (const evm::Value& user : users.items()) out.push_back(user.as_address());
+  return out;
+}
+
+evm::Receipt Inft::authorize(evm::Sender& sender, const evm::U256& id, const Address& user,
+                             bool allowed) {
+  return contract_.send(sender, allowed ? "authorizeUsage" : "revokeAuthorization", {id, user});
+}
+
+evm::U256 Inft::session_of(const evm::U256& token_id) const {
+  return contract_.call("artifactOf", {token_id})[0]["sessionId"].as_u256();
+}
+
+evm::Receipt Inft::transfer_with_key(evm::Sender& sender, const evm::U256& id, const Address& to,
+                                     const H256& artifact_root, ByteView receiver_key,
+                                     ByteView sealed_key, uint64_t deadline, const Proof& access,
+                                     const Proof& ownership) {
+  static const std::vector<evm::Type> nonce = evm::parse_types("uint256,address,uint64,bytes32");
+  auto nonce_of = [&](const Proof& p) {
+    return evm::abi_encode(nonce, {id, to, deadline, p.salt});
+  };
+  constexpr uint8_t kTee = 0;
+  const evm::Values access_proof = {artifact_root, artifact_root, nonce_of(access), receiver_key,
+                                    access.signature};
+  const evm::Values ownership_proof = {
+      kTee,         artifact_root,       artifact_root,      sealed_key,
+      receiver_key, nonce_of(ownership), ownership.signature};
+  const evm::Values proof = {access_proof, ownership_proof};
+  return contract_.send(sender, "iTransfer", {to, id, evm::list({evm::list(proof)})});
+}
+
+evm::Receipt Inft::transfer(evm::Sender& sender, const evm::U256& id, const Address& to) {
+  return contract_.send(sender, "transferFrom", {sender.address(), to, id});
 }
 
 H256 Inft::artifact_root(const evm::U256& session_id) const {

@@ -4,6 +4,8 @@
 
 #include "base/hex.hpp"
 #include "storage/downloader.hpp"
+#include "storage/flow.hpp"
+#include "storage/node_set.hpp"
 #include "storage/uploader.hpp"
 
 namespace ffe::storage {
@@ -95,6 +97,13 @@ UploadResult Client::upload(ByteView bytes, evm::Sender& sender, const UploadEve
   return Uploader(impl_->options, impl_->http, *source, sender, events).run();
 }
 
+evm::U256 Client::fee(uint64_t bytes, evm::RpcClient& rpc) const {
+  const ClientOptions& o = impl_->options;
+  const Address flow =
+      o.flow ? *o.flow
+             : choose(reach(find_nodes(o, impl_->http), o), o.replicas, {}).front().status.flow;
+  return sector_price(rpc, flow) * evm::U256(file_shape(bytes).padded_chunks);
+}
 std::vector<UploadResult> Client::upload_fragments(const std::filesystem::path& file,
                                                    evm::Sender& sender, const UploadEvents& events,
                                                    uint64_t fragment_bytes) {

@@ -15,8 +15,9 @@
 #include "storage/shards.hpp"
 
 namespace ffe::evm {
+class RpcClient;
 class Sender;
-}
+}  // namespace ffe::evm
 
 namespace ffe::storage {
 
@@ -103,6 +104,8 @@ class Client {
   UploadResult upload(const std::filesystem::path& file, evm::Sender& sender,
                       const UploadEvents& events = {});
   UploadResult upload(ByteView bytes, evm::Sender& sender, const UploadEvents& events = {});
+  // What upload() would pay for so many bytes that are not stored yet, in wei beside the gas.
+  evm::U256 fee(uint64_t bytes, evm::RpcClient& rpc) const;
   // A file of any size, cut as the official clients do; the roots in order are the file.
   // `fragment_bytes`: a power of two from 256 to 4 GiB.
   std::vector<UploadResult> upload_fragments(const std::filesystem::path& file, evm::Sender& sender,

@@ -79,7 +79,7 @@ TEST(ReportHtml, ShowsTheFigures) {
                              "0xcoordinator",
                              "0xalice",
                              "abcdef",
-                             "3 steps",
+                             "step 3",
                              "in 1000 sessions",
                              "<b>simulated</b>"}) {
     EXPECT_NE(html.find(figure), std::string::npos) << figure;
