@@ -69,7 +69,7 @@ void add_compute_serve(CLI::App& compute, Context& context) {
   c->add_option("--acknowledge-within", p.acknowledge_within, "Seconds until the penalty")
       ->capture_default_str();
   c->add_option("--rate", p.requests_per_second, "Requests a second and address; 0: no limit");
-  c->add_option("--burst", p.burst)->capture_default_str();
+  c->add_option("--burst", p.burst, "Requests at once before --rate counts")->capture_default_str();
   c->add_flag("--legacy-report-data", p.legacy_report_data, "The older layout in its evidence");
   c->add_option("--fault", options->faults, "For tests, such as wrong-signer; repeatable")
       ->allow_extra_args(false);

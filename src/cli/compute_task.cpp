@@ -196,11 +196,11 @@ void add_compute_task(CLI::App& compute, Context& context) {
   add_job_options(*resume, *options);
 
   auto* list_command = add("list", "Tasks at a provider", list);
-  list_command->add_option("provider", options->provider)->required();
+  list_command->add_option("provider", options->provider, "Its address")->required();
   auto add_for_one = [&](const char* name, const char* text,
                          void (*work)(const Options&, Terminal&)) {
     auto* command = add(name, text, work);
-    command->add_option("provider", options->provider)->required();
+    command->add_option("provider", options->provider, "Its address")->required();
     command->add_option("task", options->task, "Its id")->required();
   };
   add_for_one("log", "What the provider wrote about a task", show_log);

@@ -71,7 +71,7 @@ class User:
 
     def command_of(self, arguments):
         words = ["ffe", *arguments]
-        for n in (3, 2):
+        for n in (4, 3, 2):
             if " ".join(words[:n]) in self.schema["commands"]:
                 return " ".join(words[:n])
         raise AssertionError(f"no schema for {words}")

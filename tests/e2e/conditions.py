@@ -118,6 +118,15 @@ def test_statuses(user, rows):
     assert "--password-file" in refused and time.monotonic() - start < 5, refused
 
 
+def test_every_command_has_a_schema(user):
+    def leaves(command):
+        below = [leaf for sub in command["commands"] for leaf in leaves(sub)]
+        return below or [command["command"]]
+
+    missing = set(leaves(user.json("help").json)) - set(user.schema["commands"])
+    assert not missing, missing
+
+
 def main(ffe, folder):
     user = command.User(ffe, pathlib.Path(folder) / "home")
     rows = user.home / "rows.jsonl"
@@ -128,6 +137,7 @@ def main(ffe, folder):
     test_full_disk(user, rows)
     test_mounts(user, rows)
     test_statuses(user, rows)
+    test_every_command_has_a_schema(user)
     # Commands whose answers need no network, each against its schema.
     user.json("help")
     user.json("help", "exit-codes")
