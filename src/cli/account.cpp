@@ -6,6 +6,7 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "base/interrupt.hpp"
 #include "cli/ask.hpp"
 #include "evm/keystore.hpp"
 
@@ -46,6 +47,7 @@ SecretBytes read_password(const fs::path& file, const std::string& prompt) {
   while (n < line.size() && read(STDIN_FILENO, &c, 1) == 1 && c != '\n') line.data()[n++] = c;
   tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
   std::fputc('\n', stderr);
+  check_interrupt();  // Ctrl-C at the prompt is no empty password
   return SecretBytes(line.view().first(n));
 }
 

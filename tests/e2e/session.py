@@ -81,12 +81,12 @@ def killed_and_resumed(user, session, name, rows):
     assert not any(waiting.iterdir()), "what was committed is put away"
 
 
-def open_session(user, world, addresses):
-    terms = small_session.write_terms(user, world, addresses)
+def open_session(user, world, addresses, name):
+    terms = small_session.write_terms(user, world, addresses, f"{name}.toml")
     advice = user.json("session", "check", terms, "--model", world / "model").json
     assert advice["poolPairs"] >= advice["neededPairs"], advice
     assert advice["model"]["truncated"] == 0, advice
-    broken = small_session.write_terms(user, world, addresses, name="broken.toml", eval_pairs='"many"')
+    broken = small_session.write_terms(user, world, addresses, f"broken-{name}.toml", eval_pairs='"many"')
     assert "gate.eval_pairs" in user.json("session", "check", broken, status=2)
     opened = user.json("session", "open", terms, *user.sign("opener"))
     assert "Power" in opened.err and "Opened" in opened.err, opened
@@ -154,7 +154,7 @@ def main(ffe, folder):
         assert [p["state"] for p in state["parts"]] == ["ok", "ok", "ok"], state
         assert "runs already" in user.run("devnet", "up", status=2)
 
-        session = open_session(user, world, [addresses[n] for n in names])
+        session = open_session(user, world, [addresses[n] for n in names], "first")
         assert user.json("session", "list").json == [
             {"id": session, "state": "open", "submitted": 0}
         ]
@@ -222,7 +222,7 @@ def main(ffe, folder):
         user.json("authorize", token, addresses["bob"], *user.sign("stranger"), status=4)
         move_token(user, session, token, addresses)
 
-        second = open_session(user, world, [addresses[n] for n in names])
+        second = open_session(user, world, [addresses[n] for n in names], "second")
         user.json("session", "cancel", second, *user.sign("opener"))
         late = user.json(
             "submit", second, world / "alice.jsonl", *user.sign("alice"), status=5

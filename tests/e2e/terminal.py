@@ -8,18 +8,20 @@ import struct
 import termios
 
 
-def on_terminal(user, *arguments, columns=80, keys="", **environment):
-    """What a terminal of this width would show, and the exit status."""
+def on_terminal(user, *arguments, columns=80, prompt="", keys="", **environment):
+    """What a terminal of this width would show, and the exit status. At the prompt the keys are typed."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(user.home)
         os.execve(user.ffe, [user.ffe, *map(str, arguments)], user.environment | environment)
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    os.write(terminal, keys.encode())
     shown = b""
     try:
         while piece := os.read(terminal, 65536):
             shown += piece
+            if keys and prompt in shown.decode(errors="replace"):
+                os.write(terminal, keys.encode())
+                keys = ""
     except OSError:  # the other end is closed
         pass
     os.close(terminal)
