@@ -19,9 +19,9 @@ table{border-collapse:collapse;width:100%;margin:.8rem 0;table-layout:fixed}th,t
 code{font:.85em ui-monospace,monospace}svg{width:100%;height:auto;font:12px system-ui,sans-serif}svg text{fill:var(--dim)}rect.accept{fill:var(--good)}rect.reject{fill:var(--bad)}rect.exclude{fill:var(--warn)}
 circle.accept{fill:var(--good)}circle.reject{fill:var(--bad)}circle.exclude{fill:var(--warn)}circle{opacity:.75}.mean{stroke:var(--ink);stroke-width:2}
 .dots{margin:1.2rem 0;display:grid;gap:.2rem 1.4rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,320px),1fr))}.dots h3{grid-column:1/-1;margin:0}.dots p{margin:0;font-size:.9rem}
-.bars{table-layout:auto}.bars th{width:1%;white-space:nowrap}.bars .number{width:1%;text-align:right;font-variant-numeric:tabular-nums}.meter{background:var(--line);border-radius:4px;height:.9rem;margin-top:.35rem}.meter span{display:block;height:100%;border-radius:4px;background:var(--good)}.meter .exclude{background:var(--dim)}
+.bars{table-layout:auto}.bars th{width:1%;white-space:nowrap}.bars .number{width:1%;white-space:nowrap;overflow-wrap:normal;text-align:right;font-variant-numeric:tabular-nums}.meter{background:var(--line);border-radius:4px;height:.9rem;margin-top:.35rem}.meter span{display:block;height:100%;border-radius:4px;background:var(--good)}.meter .exclude{background:var(--dim)}
 pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem;overflow-x:auto;font:.9em ui-monospace,monospace}.checks{list-style:none;padding:0}.checks li{color:var(--ink);padding:.25rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}.checks .good b{color:var(--good)}.checks .bad b{color:var(--bad)}
-a{color:var(--accent)}summary{cursor:pointer}@media(max-width:520px){tbody th{width:34%}svg{font-size:20px}.dots svg{font-size:14px}}
+a{color:var(--accent)}summary{cursor:pointer}@media(max-width:520px){tbody th{width:34%}svg{font-size:20px}.dots svg{font-size:19px}}
 .limit{stroke:var(--ink);stroke-dasharray:4 3}.grid{stroke:var(--line)}.curve{fill:none;stroke:var(--accent);stroke-width:2}
 )css";
 
