@@ -156,9 +156,11 @@ Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const Bytes& 
               "check enclaveUrls in the network file");
 }
 
-Json Client::ask_enclave(const std::string& url, const std::string& path, const Json* body) {
+Json Client::ask_enclave(const std::string& url, const std::string& path, const Json* body,
+                         int timeout_ms) {
   net::HttpRequest request;
   request.url = url + path;
+  request.timeout_ms = timeout_ms;
   request.max_body = 4 << 20;
   if (body != nullptr) {
     request.method = "POST";
@@ -195,7 +197,7 @@ std::optional<uint64_t> Client::contribution_limit(const session::SessionTerms& 
 Json Client::enclave_status(const evm::U256& session_id) {
   for (const std::string& url : network_.enclave_urls) {
     try {
-      return ask_enclave(url, "/v1/sessions/" + session_id.to_string());
+      return ask_enclave(url, "/v1/sessions/" + session_id.to_string(), nullptr, 5'000);
     } catch (const Error&) {
       continue;  // another service may run this session
     }

@@ -108,9 +108,11 @@ def certificates_are_judged(user, network, session):
 
 def failed(user, network, world, participants):
     session = opened(user, world, participants, 3, quorum=2)
+    for name in ("alice", "bob"):
+        user.json("submit", session, world / f"{name}.jsonl", *user.sign(name))
+    network.pass_time(DAY + 60)
     with network.halted_enclave():
-        for name in ("alice", "bob", "carol"):
-            user.json("submit", session, world / f"{name}.jsonl", *user.sign(name))
+        user.json("session", "seal", session, *user.sign("opener"))
         status = user.json("session", "status", session).json
         assert status["state"] == "sealed" and "the enclave" in status["waitingFor"], status
         network.pass_time(DAY + 60)
