@@ -232,8 +232,7 @@ class Client {
                              const tee::Quote& quote);
   // What the enclave takes from each contributor, as its service says; nothing where none answers.
   std::optional<uint64_t> contribution_limit(const session::SessionTerms& terms);
-  Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr,
-                   int timeout_ms = 60'000);
+  Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr);
 
   Network network_;
   evm::RpcClient rpc_;

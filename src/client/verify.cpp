@@ -156,11 +156,9 @@ Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const Bytes& 
               "check enclaveUrls in the network file");
 }
 
-Json Client::ask_enclave(const std::string& url, const std::string& path, const Json* body,
-                         int timeout_ms) {
+Json Client::ask_enclave(const std::string& url, const std::string& path, const Json* body) {
   net::HttpRequest request;
   request.url = url + path;
-  request.timeout_ms = timeout_ms;
   request.max_body = 4 << 20;
   if (body != nullptr) {
     request.method = "POST";
@@ -197,7 +195,11 @@ std::optional<uint64_t> Client::contribution_limit(const session::SessionTerms& 
 Json Client::enclave_status(const evm::U256& session_id) {
   for (const std::string& url : network_.enclave_urls) {
     try {
-      return ask_enclave(url, "/v1/sessions/" + session_id.to_string(), nullptr, 5'000);
+      net::HttpRequest request;
+      request.url = url + "/v1/sessions/" + session_id.to_string();
+      request.timeout_ms = 5'000;  // nobody waits long for what is only good to know
+      const net::HttpResponse response = http_.send(request);
+      if (response.ok()) return parse_json(response.body, request.url);
     } catch (const Error&) {
       continue;  // another service may run this session
     }
