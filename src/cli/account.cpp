@@ -1,6 +1,7 @@
 #include "cli/account.hpp"
 
 #include <cstdio>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -44,7 +45,13 @@ SecretBytes read_password(const fs::path& file, const std::string& prompt) {
   SecretBytes line(4096);
   size_t n = 0;
   uint8_t c = 0;
-  while (n < line.size() && read(STDIN_FILENO, &c, 1) == 1 && c != '\n') line.data()[n++] = c;
+  // A signal between the prompt and the read would have to wait for a key: so nothing blocks.
+  pollfd input{STDIN_FILENO, POLLIN, 0};
+  while (n < line.size() && !interrupted()) {
+    if (poll(&input, 1, 50) == 0) continue;
+    if (interrupted() || read(STDIN_FILENO, &c, 1) != 1 || c == '\n') break;
+    line.data()[n++] = c;
+  }
   tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
   std::fputc('\n', stderr);
   check_interrupt();  // Ctrl-C at the prompt is no empty password

@@ -229,7 +229,8 @@ def main(ffe, folder):
         )
         assert "cancelled" in late.json["error"]["message"], late
     assert "no devnet is running" in user.run("devnet", "status", status=2)
-    assert set(user.statuses) == {0, 1, 2, 3, 4, 5, 7}, "6 and 130 are in conditions.py"
+    reached = set(user.statuses)
+    assert reached >= {0, 2, 3, 4, 5, 7}, reached  # 1, 6 and 130: conditions.py
 
 
 if __name__ == "__main__":
