@@ -1,14 +1,10 @@
 """The ends of a session that anyone may bring about, and the operator's bond, by commands.
 
-Usage: exits.py FFE. The chain's clock is moved; the enclave's process is halted for one of them.
+Usage: exits.py FFE. The chain's clock is moved.
 """
 
-import contextlib
 import json
-import os
 import pathlib
-import signal
-import subprocess
 import sys
 import tempfile
 import urllib.request
@@ -21,10 +17,9 @@ DAY = 86400
 
 
 class Network:
-    def __init__(self, user, process):
+    def __init__(self, user):
         parts = {p["name"]: p["url"] for p in user.json("devnet", "status").json["parts"]}
         self.rpc, self.enclave = parts["chain"], parts["enclave"]
-        self.process = process
 
     def pass_time(self, seconds):
         for method, params in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
@@ -39,19 +34,6 @@ class Network:
 
     def get(self, path):
         return json.load(urllib.request.urlopen(self.enclave + path))
-
-    @contextlib.contextmanager
-    def halted_enclave(self):
-        children = subprocess.check_output(["pgrep", "-P", str(self.process.pid)], text=True)
-        (pid,) = [
-            int(c) for c in children.split()
-            if pathlib.Path(f"/proc/{c}/comm").read_text().startswith("ffe-aggregator")
-        ]  # fmt: skip
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(pid, signal.SIGCONT)
 
 
 def opened(user, world, participants, number, **changes):
@@ -106,24 +88,6 @@ def certificates_are_judged(user, network, session):
     user.json("session", "finalize", session, file, *user.sign("opener"), status=1)
 
 
-def failed(user, network, world, participants):
-    session = opened(user, world, participants, 3, quorum=2)
-    for name in ("alice", "bob"):
-        user.json("submit", session, world / f"{name}.jsonl", *user.sign(name))
-    network.pass_time(DAY + 60)
-    with network.halted_enclave():
-        user.json("session", "seal", session, *user.sign("opener"))
-        status = user.json("session", "status", session).json
-        assert status["state"] == "sealed" and "the enclave" in status["waitingFor"], status
-        network.pass_time(DAY + 60)
-        waiting = " ".join(user.run("status", session).out.split())
-        assert f"ffe session fail {session}" in waiting, waiting
-        user.json("session", "fail", session, *user.sign("opener"))
-        assert user.json("session", "status", session).json["state"] == "failed"
-        claimed = user.json("claim", session, *user.sign("alice")).json
-        assert claimed["stakeWei"] == "500000000000000000", claimed
-
-
 def bond(user, network, address):
     enclave = network.get("/v1/enclave")["enclaveId"]
     user.json("bond", "deposit", "2", *user.sign("opener"))
@@ -141,13 +105,12 @@ def main(ffe, folder):
     addresses = {name: user.key(name) for name in ("alice", "bob", "carol", "opener")}
     participants = [addresses[n] for n in ("alice", "bob", "carol")]
     funds = [x for a in addresses.values() for x in ("--fund", a)]
-    with command.devnet(user, "--model", world / "model", "--threads", "1", *funds) as process:
-        network = Network(user, process)
+    with command.devnet(user, "--model", world / "model", "--threads", "1", *funds):
+        network = Network(user)
         bond(user, network, addresses["opener"])
         expired(user, network, world, participants)
         session = sealed_by_hand(user, network, world, participants)
         certificates_are_judged(user, network, session)
-        failed(user, network, world, participants)
 
 
 if __name__ == "__main__":
