@@ -32,6 +32,9 @@ evm::Value some(const evm::Type& type) {
 TEST(chain, every_custom_error_has_its_name) {
   size_t errors = 0;
   for (const auto& file : fs::directory_iterator(fs::path(FFE_SOURCE_DIR) / "contracts" / "abi")) {
+    // 0G Compute's, which src/compute knows.
+    if (file.path().stem() == "LedgerManager" || file.path().stem() == "FineTuningServing")
+      continue;
     auto abi = evm::ContractAbi::from_json(
         parse_json(read_text_file(file.path()), file.path().string()), file.path().string());
     for (const evm::ErrorDef& error : abi.errors()) {
