@@ -160,14 +160,18 @@ TEST_F(ComputeJob, ForcedSettlementIsToldAndBlocksAsPublished) {
   EXPECT_TRUE(code(error) == "session" || code(error) == "chain") << error;
   auto account = net.serving_->account(net.user_->address(), net.provider_->address());
   EXPECT_LT(account->balance, before);
+  compute::ProviderClient client(net.provider_->url());
+  for (int i = 0; i < 200 && client.tasks(net.user_->address()).front().state != "Finished"; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
   fs::remove_all(net.folder());
   net.create(net.spec());
-  EXPECT_EQ(code(error_of([&] {
-              compute::JobOptions o = net.job_options();
-              o.give_up = std::chrono::seconds(2);
-              net.run(o);
-            })),
-            "session");
+  error = error_of([&] {
+    compute::JobOptions options = net.job_options();
+    options.give_up = std::chrono::seconds(2);
+    net.run(options);
+  });
+  EXPECT_EQ(code(error), "session") << error;
   EXPECT_TRUE(net.said("settled without its acknowledgement"));
 }
 
