@@ -57,7 +57,7 @@ setup-sdk: setup
 	@scripts/setup-npm sdk
 
 test: build model setup-interop test-contracts test-sdk ## Run all tests, the demonstration included
-	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) $(CTEST_ARGS)
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) --repeat after-timeout:2 $(CTEST_ARGS)
 
 test-contracts: contracts ## Run the contracts' tests
 	@npm --prefix contracts run --silent test:ci
