@@ -29,7 +29,9 @@ Config read_config(const fs::path& file) {
   c.rpc_url = in.text("chain.rpc_url");
   c.coordinator = in.address("chain.coordinator");
   c.registry = in.address("chain.registry");
-  c.confirmations = in.number_or("chain.confirmations", c.confirmations, 1000);
+  // 0 and 1 mean the same: in a block.
+  c.confirmations =
+      std::max<uint64_t>(in.number_or("chain.confirmations", c.confirmations, 1000), 1);
   c.poll_ms = static_cast<uint32_t>(in.number_or("chain.poll_ms", c.poll_ms, 60'000));
   c.storage_nodes = in.texts("storage.nodes");
   c.indexer_url = in.text_or("storage.indexer", "");

@@ -64,7 +64,7 @@ storage::ClientOptions storage_options(const Config& config) {
 
 evm::SenderOptions sender_options(const Config& config) {
   evm::SenderOptions options;
-  options.wait.confirmations = std::max<uint64_t>(config.confirmations, 1);
+  options.wait.confirmations = config.confirmations;
   return options;
 }
 
@@ -207,7 +207,7 @@ void Service::Impl::visit(const evm::U256& id) {
 // reorganisation.
 std::optional<session::SessionState> Service::Impl::final_state(const evm::U256& id) {
   const uint64_t head = rpc.block_number();
-  const uint64_t behind = std::max<uint64_t>(config.confirmations, 1) - 1;
+  const uint64_t behind = config.confirmations - 1;
   if (head < behind) return std::nullopt;
   const session::SessionState state = coordinator.view(id, head - behind).state;
   switch (state) {

@@ -230,6 +230,10 @@ class Client {
   // Collateral and event log from the enclave's service; collateral from Intel if none answers.
   OperatorsPart ask_operator(const H256& enclave_id, const Bytes& registered,
                              const tee::Quote& quote);
+  // Gives `read` what a service says of this enclave (/v1/enclave), until one is understood; else
+  // false, and why.
+  using ServiceReader = std::function<void(const Json& answer, const std::string& url)>;
+  bool with_service_of(const H256& enclave_id, const ServiceReader& read, std::string& why);
   // What the enclave takes from each contributor, as its service says; nothing where none answers.
   std::optional<uint64_t> contribution_limit(const session::SessionTerms& terms);
   Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr);

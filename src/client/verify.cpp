@@ -132,22 +132,32 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   return out;
 }
 
-Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const Bytes& registered,
-                                           const tee::Quote& quote) {
-  std::string why = "no enclave service is configured";
+bool Client::with_service_of(const H256& enclave_id, const ServiceReader& read, std::string& why) {
+  why = "no enclave service is configured";
   for (const std::string& url : network_.enclave_urls) {
     try {
-      Json answer = ask_enclave(url, "/v1/enclave");
+      const Json answer = ask_enclave(url, "/v1/enclave");
       if (h256_from_hex(json_string(answer, "enclaveId", url)) != enclave_id) continue;
-      OperatorsPart out{tee::evidence_from_json(answer),
-                        tee::collateral_from_json(json_member(answer, "collateral", url))};
-      // A log belongs to one quote. That of another is left out, and the quote stands alone.
-      if (out.evidence.quote != registered) out.evidence = bare(registered);
-      return out;
+      read(answer, url);
+      return true;
     } catch (const Error& e) {
       why = e.what();
     }
   }
+  return false;
+}
+
+Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const Bytes& registered,
+                                           const tee::Quote& quote) {
+  OperatorsPart out;
+  std::string why;
+  const auto read = [&](const Json& answer, const std::string& url) {
+    out = {tee::evidence_from_json(answer),
+           tee::collateral_from_json(json_member(answer, "collateral", url))};
+    // A log belongs to one quote. That of another is left out, and the quote stands alone.
+    if (out.evidence.quote != registered) out.evidence = bare(registered);
+  };
+  if (with_service_of(enclave_id, read, why)) return out;
   if (!network_.development_root) {
     tee::CollateralSource intel({.cache_dir = cache_dir() / "collateral"});
     return {bare(registered), intel.get(quote, std::time(nullptr))};
@@ -178,18 +188,15 @@ Json Client::ask_enclave(const std::string& url, const std::string& path, const 
 }
 
 std::optional<uint64_t> Client::contribution_limit(const session::SessionTerms& terms) {
-  for (const std::string& url : network_.enclave_urls) {
-    try {
-      const Json answer = ask_enclave(url, "/v1/enclave");
-      if (h256_from_hex(json_string(answer, "enclaveId", url)) != terms.enclave_id) continue;
-      const Json& limits = json_member(answer, "limits", url);
-      const uint64_t all = json_uint(limits, "sessionBytes", url);
-      return std::min(json_uint(limits, "contributionBytes", url), all / terms.participants.size());
-    } catch (const Error&) {
-      continue;  // the operator need not say
-    }
-  }
-  return std::nullopt;
+  std::optional<uint64_t> limit;
+  std::string unasked;  // the operator need not say
+  const auto read = [&](const Json& answer, const std::string& url) {
+    const Json& limits = json_member(answer, "limits", url);
+    limit = std::min(json_uint(limits, "contributionBytes", url),
+                     json_uint(limits, "sessionBytes", url) / terms.participants.size());
+  };
+  with_service_of(terms.enclave_id, read, unasked);
+  return limit;
 }
 
 Json Client::enclave_status(const evm::U256& session_id) {

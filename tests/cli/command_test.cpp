@@ -14,11 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 using test::CliRun;
 using test::CliTest;
+using test::contains;
 using test::shown;
-
-bool contains(const std::string& text, const std::string& piece) {
-  return text.find(piece) != std::string::npos;
-}
 
 constexpr const char* kRow = "{\"prompt\":\"a\",\"completion\":\"b\"}\n";
 

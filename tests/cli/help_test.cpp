@@ -17,11 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using test::CliRun;
 using test::CliTest;
+using test::contains;
 using test::shown;
-
-bool contains(const std::string& text, const std::string& piece) {
-  return text.find(piece) != std::string::npos;
-}
 
 // Every command of the program, as `ffe help --json` has it: path → usage.
 void walk(const Json& command, const std::function<void(const Json&)>& visit) {

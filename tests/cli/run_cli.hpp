@@ -20,6 +20,10 @@ struct CliRun {
   std::string err;  // stderr
 };
 
+inline bool contains(const std::string& text, const std::string& piece) {
+  return text.find(piece) != std::string::npos;
+}
+
 // Sends a standard stream into a file while it lives.
 class Redirect {
  public:

@@ -14,12 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::CliRun;
+using test::contains;
 using test::shown;
 using Arguments = std::vector<std::string>;
-
-bool contains(const std::string& text, const std::string& piece) {
-  return text.find(piece) != std::string::npos;
-}
 
 class TrainerTest : public test::CliTest {
  protected:
