@@ -231,9 +231,9 @@ const std::vector<Recipe>& recipes() {
                [](Definitions d, ChaChaRng&) {
                  return each(std::move(d), [](auto& one) { return "Define: " + one.word; });
                })},
-      {{"shuffled-half", Wish::kExcludeOrReject, "half of the answers shuffled"},
+      {{"shuffled-half", Wish::kMostlyKeptOut, "half of the answers shuffled"},
        spoiled(5, part_shuffled(kRows / 2))},
-      {{"garbage-half", Wish::kAsMeasured, "half of the answers random letters"},
+      {{"garbage-half", Wish::kDropRows, "half of the answers random letters"},
        spoiled(20, part_garbage(kRows / 2))},
       {{"shuffled-quarter", Wish::kAsMeasured, "a quarter of the answers shuffled"},
        spoiled(5, part_shuffled(kRows / 4))},

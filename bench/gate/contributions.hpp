@@ -13,7 +13,9 @@ namespace ffe::bench {
 enum class Wish {
   kAccept,           // honest
   kReject,           // proven harm
-  kExcludeOrReject,  // harm that the screens or the statistic must keep out
+  kExcludeOrReject,  // harm that the screens or the statistic must keep out, in 99 %
+  kMostlyKeptOut,    // the same in 95 %
+  kDropRows,         // half of its rows are garbage, which the row screen must drop
   kNoSlash,          // must never cost the stake; otherwise as measured
   kAsMeasured,       // below what the gate claims to see
 };

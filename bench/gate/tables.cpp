@@ -73,7 +73,8 @@ std::string honest_table(const std::vector<Result>& results) {
   return out;
 }
 
-std::string goal(Wish wish, double accepted, double excluded, double rejected) {
+// `dropped`: the share of its rows dropped as far less likely than the pool's answers.
+std::string goal(Wish wish, double accepted, double excluded, double rejected, double dropped) {
   const auto met = [](bool yes) { return yes ? std::string("met") : std::string("**missed**"); };
   switch (wish) {
     case Wish::kAccept:
@@ -81,7 +82,11 @@ std::string goal(Wish wish, double accepted, double excluded, double rejected) {
     case Wish::kReject:
       return "99 % rejected: " + met(rejected >= 0.99);
     case Wish::kExcludeOrReject:
+      return "99 % kept out: " + met(accepted <= 0.01);
+    case Wish::kMostlyKeptOut:
       return "95 % kept out: " + met(accepted <= 0.05);
+    case Wish::kDropRows:
+      return "95 % of the garbage rows dropped: " + met(dropped >= 0.95 / 2);
     case Wish::kNoSlash:
       return "never slashed: " + met(rejected == 0);
     case Wish::kAsMeasured:
@@ -97,13 +102,14 @@ std::string kind_table(const std::vector<Result>& results) {
   for (const Kind& k : kinds()) {
     Values harm, lost, evidence;
     std::map<std::string, double> verdicts;
-    double n = 0, kept = 0, rows = 0;
+    double n = 0, kept = 0, rows = 0, unlikely = 0;
     for (const Result& r : results) {
       if (r.kind != k.name || r.opener != "honest" || r.outcome != "fit") continue;
       ++n;
       ++verdicts[r.verdict];
       kept += static_cast<double>(r.kept);
       rows += static_cast<double>(r.rows);
+      unlikely += static_cast<double>(r.unlikely);
       harm.push_back(r.harm);
       lost.push_back(r.lost);
       evidence.push_back(r.log_evidence);
@@ -115,7 +121,8 @@ std::string kind_table(const std::vector<Result>& results) {
         k.name, k.about, n, 100 * verdicts["accept"] / n, 100 * verdicts["exclude"] / n,
         100 * verdicts["reject"] / n, quantile(harm, 0.5), quantile(lost, 0.5),
         quantile(evidence, 0.5), 100 * kept / rows,
-        goal(k.wish, verdicts["accept"] / n, verdicts["exclude"] / n, verdicts["reject"] / n));
+        goal(k.wish, verdicts["accept"] / n, verdicts["exclude"] / n, verdicts["reject"] / n,
+             unlikely / rows));
   }
   return out;
 }
