@@ -10,11 +10,11 @@
 #include "contributions.hpp"
 #include "crypto/hash.hpp"
 #include "gate/engine_learner.hpp"
-#include "gate/evidence.hpp"
 #include "gate/gate.hpp"
 #include "lm/engine.hpp"
 #include "lm/trainer.hpp"
 #include "results.hpp"
+#include "verdict.hpp"
 
 namespace ffe::bench {
 namespace {
@@ -88,17 +88,6 @@ void mean_and_sd(const std::vector<int64_t>& micro, double& mean, double& sd) {
   sd = micro.size() < 2 ? 0 : std::sqrt(squares / (n - 1));
 }
 
-double log_evidence(const gate::GateInputs& in, const session::GateFinding& f) {
-  double smallest = 0;
-  for (size_t i = 0; i < f.runs.size(); ++i) {
-    const double e = gate::combined(f.runs[i].harm, in.policy.harm_tolerance_micro,
-                                    f.runs[i].relevance_lost, in.policy.relevance_tolerance_micro)
-                         .natural_log();
-    smallest = i == 0 ? e : std::min(smallest, e);
-  }
-  return smallest;
-}
-
 std::vector<Result> results_of(const RealOptions& o, const Run& run, const gate::GateInputs& in,
                                const gate::GateResult& result) {
   std::vector<Result> out;
@@ -117,10 +106,12 @@ std::vector<Result> results_of(const RealOptions& o, const Run& run, const gate:
       mean_and_sd(f.runs[0].harm, r.harm, r.harm_sd);
       mean_and_sd(f.runs[0].relevance_lost, r.lost, r.lost_sd);
     }
-    r.log_evidence = log_evidence(in, f);
     r.rows = f.counts.rows;
     r.kept = f.counts.kept;
     r.unlikely = f.counts.unlikely;
+    r.sealed = static_cast<uint32_t>(run.kinds.size());
+    for (const session::GateRun& v : f.runs) r.runs.push_back({v.harm, v.relevance_lost});
+    r.log_evidence = smallest_evidence(r, in.policy).natural_log();
     out.push_back(std::move(r));
   }
   return out;

@@ -9,9 +9,12 @@
 
 namespace ffe::bench {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Result, session, kind, opener, statistic, numeric, outcome,
-                                   verdict, reason, harm, harm_sd, lost, lost_sd, log_evidence,
-                                   rows, kept, unlikely)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Values, harm, lost)
+// Older lines have no values.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Result, session, kind, opener, statistic, numeric,
+                                                outcome, verdict, reason, harm, harm_sd, lost,
+                                                lost_sd, log_evidence, rows, kept, unlikely, sealed,
+                                                runs)
 
 std::vector<Result> read_results(const std::filesystem::path& file) {
   std::ifstream in(file);

@@ -8,6 +8,13 @@
 
 namespace ffe::bench {
 
+// Micro-nats in ascending order, as the report has them.
+struct Values {
+  std::vector<int64_t> harm, lost;
+
+  bool operator==(const Values&) const = default;
+};
+
 struct Result {
   uint64_t session = 0;
   std::string kind;    // of the contribution
@@ -22,6 +29,8 @@ struct Result {
   double log_evidence = 0;       // ln of the smallest evidence
   uint64_t rows = 0, kept = 0;   // kept: by the row screens
   uint64_t unlikely = 0;         // dropped as far less likely than the pool's answers
+  uint32_t sealed = 4;           // contributors of the session
+  std::vector<Values> runs;      // one seed, three for suspects: what other tolerances would say
 
   bool operator==(const Result&) const = default;
 };

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "contributions.hpp"
+#include "verdict.hpp"
 
 namespace ffe::bench {
 namespace {
@@ -151,7 +152,8 @@ std::string opener_table(const std::vector<Result>& results) {
 
 }  // namespace
 
-std::string tables(const std::vector<Result>& results) {
+std::string tables(std::vector<Result> results, const session::GatePolicy& policy) {
+  for (Result& r : results) r = judged(std::move(r), policy);
   return honest_table(results) + "\n" + kind_table(results) + "\n" + opener_table(results);
 }
 
