@@ -11,6 +11,7 @@
 #pragma once
 
 #include "lm/adapter_file.hpp"
+#include "lm/batch_generator.hpp"
 #include "lm/conversation.hpp"
 #include "lm/dataset.hpp"
 #include "lm/engine.hpp"
@@ -20,6 +21,7 @@
 namespace ffe {
 
 using lm::Answer;
+using lm::BatchGenerator;
 using lm::ChatTemplate;
 using lm::Dataset;
 using lm::Engine;
@@ -42,6 +44,9 @@ using lm::OptimizerConfig;
 using lm::read_dataset;
 using lm::read_peft_folder;
 using lm::SamplingOptions;
+using lm::StreamEvent;
+using lm::StreamId;
+using lm::StreamRequest;
 using lm::Tokenizer;
 using lm::write_peft_folder;
 

@@ -1,117 +1,166 @@
 #include "lm/decoder.hpp"
 
 #include <algorithm>
+#include <vector>
 
 #include "lm/parallel.hpp"
 
 namespace ffe::lm {
 namespace {
 
-constexpr size_t kPromptTokens = 512;  // read at once
+class DecodePass {
+ public:
+  DecodePass(const BaseModel& base, std::span<const DecodeItem> items)
+      : base_(base), config_(base.config), arena_(base.arena), items_(items) {
+    size_t longest = 0;
+    for (const DecodeItem& item : items) {
+      const size_t position = item.cache->tokens();
+      const size_t end = rows_ + item.tokens.size();
+      parts_.push_back({item.cache, rows_, end, position});
+      add_to_span(item.runtime, end);
+      rows_ = end;
+      longest = std::max(longest, position + item.tokens.size());
+    }
+    rotary_ = &base.rotary(longest);
+    arena_.reset();
+  }
+
+  void run() {
+    float* x = arena_.take(rows_ * config_.hidden);
+    for_rows([&](size_t part, size_t row, size_t) {
+      const int32_t token = items_[part].tokens[row - parts_[part].begin];
+      base_.embedding->copy_row(static_cast<size_t>(token), x + row * config_.hidden);
+    });
+    for (size_t l = 0; l < base_.layers.size(); ++l) run_layer(l, x);
+    for (size_t i = 0; i < items_.size(); ++i) {
+      items_[i].cache->set_tokens(parts_[i].position + items_[i].tokens.size());
+    }
+    head(x);
+  }
+
+ private:
+  // Neighbours under one adapter share a span.
+  void add_to_span(const LoraRuntime* runtime, size_t end) {
+    if (slots_.empty() || slots_.back().runtime != runtime) {
+      slots_.push_back({runtime, nullptr, {}});
+      spans_.push_back(
+          {static_cast<uint32_t>(slots_.size() - 1), static_cast<uint32_t>(rows_), 0, 0});
+    }
+    spans_.back().end = static_cast<uint32_t>(end);
+  }
+
+  // body(part, row, position)
+  template <class Body>
+  void for_rows(Body body) const {
+    for (size_t p = 0; p < parts_.size(); ++p) {
+      const CachedRows& part = parts_[p];
+      parallel_rows(base_.threads, part.end - part.begin,
+                    [&](size_t i) { body(p, part.begin + i, part.position + i); });
+    }
+  }
+
+  void linear(size_t layer, Projection p, const float* in, const float* start, float* out) {
+    const Linear l{base_, layer, p, spans_, slots_, nullptr};
+    const Arena::Mark mark = arena_.mark();
+    l.forward(in, rows_, start, out, arena_.take(rows_ * l.rank()), arena_);
+    arena_.release(mark);
+  }
+
+  void normalise(const float* x, const std::vector<float>& weight, float* out) const {
+    const auto eps = static_cast<float>(config_.rms_eps);
+    const size_t width = config_.hidden;
+    parallel_rows(base_.threads, rows_, [&](size_t i) {
+      kernels().rms_norm(x + i * width, weight.data(), width, eps, out + i * width);
+    });
+  }
+
+  void turn(float* heads, size_t count, const std::vector<float>& norm, size_t position) const {
+    const size_t d = config_.head_dim;
+    const float* cosine = rotary_->cosine.data() + position * (d / 2);
+    const float* sine = rotary_->sine.data() + position * (d / 2);
+    for (float* head = heads; head < heads + count * d; head += d) {
+      if (!norm.empty()) {
+        kernels().rms_norm(head, norm.data(), d, static_cast<float>(config_.rms_eps), head);
+      }
+      kernels().rotate(head, d / 2, cosine, sine, 1.0f);
+    }
+  }
+
+  // x [rows, hidden] becomes the layer's output.
+  void run_layer(size_t index, float* x) {
+    const BaseLayer& weights = base_.layers[index];
+    const Arena::Mark mark = arena_.mark();
+    float* normed = arena_.take(rows_ * config_.hidden);
+    normalise(x, weights.input_norm, normed);
+    float* mixed = arena_.take(rows_ * config_.q_size());
+    attention(index, normed, mixed);
+    linear(index, Projection::kO, mixed, x, x);
+    normalise(x, weights.post_norm, normed);
+    const size_t wide = config_.intermediate;
+    float* gate = arena_.take(rows_ * wide);
+    float* up = arena_.take(rows_ * wide);
+    linear(index, Projection::kGate, normed, nullptr, gate);
+    linear(index, Projection::kUp, normed, nullptr, up);
+    parallel_rows(base_.threads, rows_, [&](size_t i) {
+      kernels().swiglu(gate + i * wide, up + i * wide, wide, gate + i * wide);
+    });
+    linear(index, Projection::kDown, gate, x, x);
+    arena_.release(mark);
+  }
+
+  void attention(size_t index, const float* normed, float* mixed) {
+    const BaseLayer& weights = base_.layers[index];
+    const size_t kv = config_.kv_size();
+    float* q = arena_.take(rows_ * config_.q_size());
+    float* k = arena_.take(rows_ * kv);
+    float* v = arena_.take(rows_ * kv);
+    linear(index, Projection::kQ, normed, nullptr, q);
+    linear(index, Projection::kK, normed, nullptr, k);
+    linear(index, Projection::kV, normed, nullptr, v);
+    for_rows([&](size_t part, size_t row, size_t position) {
+      turn(q + row * config_.q_size(), config_.heads, weights.q_norm, position);
+      turn(k + row * kv, config_.kv_heads, weights.k_norm, position);
+      items_[part].cache->write(index, position, k + row * kv, v + row * kv);
+    });
+    cached_attention(base_.attention_shape(), index, parts_, q, mixed, base_.threads);
+  }
+
+  // The logits after the last token of every item that wants them.
+  void head(const float* x) {
+    const size_t width = config_.hidden;
+    const size_t vocab = config_.vocab;
+    float* normed = arena_.take(items_.size() * width);
+    size_t wanted = 0;
+    for (size_t i = 0; i < items_.size(); ++i) {
+      if (!items_[i].logits) continue;
+      kernels().rms_norm(x + (parts_[i].end - 1) * width, base_.final_norm.data(), width,
+                         static_cast<float>(config_.rms_eps), normed + wanted++ * width);
+    }
+    if (wanted == 0) return;
+    float* logits = arena_.take(wanted * vocab);
+    base_.head().forward({normed, width, wanted, nullptr, 0, logits, vocab, {}}, base_.threads);
+    for (const DecodeItem& item : items_) {
+      if (!item.logits) continue;
+      std::copy_n(logits, vocab, item.logits);
+      logits += vocab;
+    }
+  }
+
+  const BaseModel& base_;
+  const ModelConfig& config_;
+  Arena& arena_;
+  std::span<const DecodeItem> items_;
+  size_t rows_ = 0;
+  std::vector<CachedRows> parts_;  // by item
+  std::vector<PassSlot> slots_;
+  std::vector<SlotSpan> spans_;
+  const RotaryTable* rotary_ = nullptr;
+};
 
 }  // namespace
 
-Decoder::Decoder(const BaseModel& base, const LoraAdapter* adapter)
-    : base_(base), cache_(base.layers.size()), logits_(base.config.vocab) {
-  if (!adapter) return;
-  const LoraLayout layout(base.config, *adapter);
-  runtime_.emplace(layout, flatten(layout, *adapter), false, base.threads);
-}
-
-std::span<float> Decoder::next_logits(std::span<const int32_t> tokens) {
-  slot_.runtime = runtime_ ? &*runtime_ : nullptr;
-  const size_t limit = std::min(tokens_.size(), tokens.size() - 1);
-  size_t known = 0;
-  while (known < limit && tokens_[known] == tokens[known]) ++known;
-  tokens_.resize(known);
-  while (tokens_.size() < tokens.size()) {
-    const size_t count = std::min(kPromptTokens, tokens.size() - tokens_.size());
-    read(tokens.subspan(tokens_.size(), count));
-  }
-  return logits_;
-}
-
-// Appends to the cache and leaves the logits after the last token.
-void Decoder::read(std::span<const int32_t> tokens) {
-  const size_t hidden = base_.config.hidden;
-  const size_t begin = tokens_.size();
-  const size_t m = tokens.size();
-  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-  base_.arena.reset();
-  float* x = base_.arena.take(m * hidden);
-  for (size_t i = 0; i < m; ++i) {
-    base_.embedding->copy_row(static_cast<size_t>(tokens[i]), x + i * hidden);
-  }
-  for (size_t l = 0; l < cache_.size(); ++l) {
-    cache_[l].k.resize((begin + m) * base_.config.kv_size());
-    cache_[l].v.resize((begin + m) * base_.config.kv_size());
-    run_layer(l, begin, x, m);
-  }
-  float* normed = base_.arena.take(hidden);
-  kernels().rms_norm(x + (m - 1) * hidden, base_.final_norm.data(), hidden,
-                     static_cast<float>(base_.config.rms_eps), normed);
-  base_.head().forward({normed, hidden, 1, nullptr, 0, logits_.data(), base_.config.vocab, {}},
-                       base_.threads);
-}
-
-// x [m, hidden] becomes the layer's output.
-void Decoder::run_layer(size_t index, size_t begin, float* x, size_t m) {
-  const ModelConfig& c = base_.config;
-  const BaseLayer& weights = base_.layers[index];
-  const size_t d = c.head_dim;
-  Arena& arena = base_.arena;
-  const Arena::Mark mark = arena.mark();
-  const SlotSpan span{0, 0, static_cast<uint32_t>(m), 0};
-  const auto linear = [&](Projection p, const float* in, const float* start, float* out) {
-    const Linear l{base_, index, p, {&span, 1}, {&slot_, 1}, nullptr};
-    l.forward(in, m, start, out, arena.take(m * l.rank()), arena);
-  };
-  const auto eps = static_cast<float>(c.rms_eps);
-  float* normed = arena.take(m * c.hidden);
-  for (size_t i = 0; i < m; ++i) {
-    kernels().rms_norm(x + i * c.hidden, weights.input_norm.data(), c.hidden, eps,
-                       normed + i * c.hidden);
-  }
-  float* q = arena.take(m * c.q_size());
-  float* k = cache_[index].k.data() + begin * c.kv_size();
-  linear(Projection::kQ, normed, nullptr, q);
-  linear(Projection::kK, normed, nullptr, k);
-  linear(Projection::kV, normed, nullptr, cache_[index].v.data() + begin * c.kv_size());
-  const RotaryTable& rotary = base_.rotary(begin + m);
-  const auto turn = [&](float* head, const std::vector<float>& norm, size_t at) {
-    if (!norm.empty()) kernels().rms_norm(head, norm.data(), d, eps, head);
-    kernels().rotate(head, d / 2, rotary.cosine.data() + at * (d / 2),
-                     rotary.sine.data() + at * (d / 2), 1.0f);
-  };
-  AttentionPlan plan;
-  AttentionGroup group;
-  group.ranges = {{0, static_cast<uint32_t>(begin + m)}};
-  group.keys = static_cast<uint32_t>(begin + m);
-  group.q_end = static_cast<uint32_t>(m);
-  plan.groups.push_back(group);
-  for (size_t i = 0; i < m; ++i) {
-    for (size_t h = 0; h < c.heads; ++h)
-      turn(q + i * c.q_size() + h * d, weights.q_norm, begin + i);
-    for (size_t h = 0; h < c.kv_heads; ++h) {
-      turn(k + i * c.kv_size() + h * d, weights.k_norm, begin + i);
-    }
-    plan.limits.push_back(static_cast<uint32_t>(begin + i + 1));
-  }
-  float* mixed = arena.take(m * c.q_size());
-  attention_forward(base_.attention_shape(), plan, q, cache_[index].k.data(),
-                    cache_[index].v.data(), mixed, nullptr, base_.threads);
-  linear(Projection::kO, mixed, x, x);
-  for (size_t i = 0; i < m; ++i) {
-    kernels().rms_norm(x + i * c.hidden, weights.post_norm.data(), c.hidden, eps,
-                       normed + i * c.hidden);
-  }
-  float* gate = arena.take(m * c.intermediate);
-  float* up = arena.take(m * c.intermediate);
-  linear(Projection::kGate, normed, nullptr, gate);
-  linear(Projection::kUp, normed, nullptr, up);
-  kernels().swiglu(gate, up, m * c.intermediate, gate);
-  linear(Projection::kDown, gate, x, x);
-  arena.release(mark);
+void decode(const BaseModel& base, std::span<const DecodeItem> items) {
+  if (!items.empty()) DecodePass(base, items).run();
 }
 
 }  // namespace ffe::lm

@@ -1,4 +1,4 @@
-// Text generation with a key-value cache.
+// Text generation for one stream, with a key-value cache.
 #pragma once
 
 #include <cstdint>
@@ -7,22 +7,10 @@
 #include <span>
 #include <vector>
 
-#include "base/bytes.hpp"
 #include "lm/engine.hpp"
+#include "lm/sampler.hpp"
 
 namespace ffe::lm {
-
-struct SamplingOptions {
-  size_t max_new_tokens = 256;
-  double temperature = 0;  // 0: greedy
-  uint32_t top_k = 0;      // 0: all
-  double top_p = 1.0;
-  double repetition_penalty = 1.0;
-  H256 seed;                         // of ChaChaRng
-  std::vector<int32_t> stop_tokens;  // end the text and are not part of it
-};
-
-enum class StopReason { kStopToken, kLength, kContext, kCallback };
 
 struct Generated {
   std::vector<int32_t> tokens;

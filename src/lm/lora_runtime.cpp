@@ -144,6 +144,11 @@ LoraPanels LoraRuntime::panels(size_t layer, Projection p) const {
   return result;
 }
 
+LoraRuntime inference_runtime(const BaseModel& base, const LoraAdapter& adapter) {
+  const LoraLayout layout(base.config, adapter);
+  return {layout, flatten(layout, adapter), false, base.threads};
+}
+
 // --- Linear ----------------------------------------------------------------------------------
 
 namespace {

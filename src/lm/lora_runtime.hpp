@@ -70,6 +70,9 @@ class LoraRuntime {
   AlignedBuffer<float> storage_;
 };
 
+// For passes that train nothing. Throws as LoraLayout does.
+LoraRuntime inference_runtime(const BaseModel& base, const LoraAdapter& adapter);
+
 // What dropout needs to know of one adapter in one step; probability 0: none.
 struct DropoutStream {
   float probability = 0;
