@@ -90,8 +90,11 @@ TextScreen screen_texts(const std::vector<RowText>& rows, const PoolHabits& habi
   return out;
 }
 
-double unlikely_threshold(const std::vector<double>& pool_losses) {
-  return *std::max_element(pool_losses.begin(), pool_losses.end()) + kUnlikelyMargin;
+double unlikely_threshold(std::vector<double> pool_losses) {
+  std::sort(pool_losses.begin(), pool_losses.end());
+  const double first = pool_losses[(pool_losses.size() - 1) / 4];
+  const double third = pool_losses[(pool_losses.size() - 1) * 3 / 4];
+  return third + std::max(1.5 * (third - first), kLeastFence);
 }
 
 }  // namespace ffe::gate

@@ -18,8 +18,10 @@ enum class RowFlag : uint8_t { kKeep, kEmpty, kEcho, kRepeated };
 inline constexpr size_t kRepeatedRows = 4;
 // … and from here on, if also above 1 % of the rows, a backdoor is suspected.
 inline constexpr size_t kBackdoorRows = 8;
-// How far above the pool's worst answer a row's mean loss may lie, in nats.
-inline constexpr double kUnlikelyMargin = 0.5;
+// A row is unlikely if its mean loss lies above the upper fence of the pool's answers (Tukey,
+// "Exploratory Data Analysis"): the third quartile and 1.5 times the distance of the quartiles, at
+// least so many nats. The pool's worst answer alone would let one odd row open the door.
+inline constexpr double kLeastFence = 1.5;
 
 struct TextScreen {
   std::vector<RowFlag> flags;  // one per row
@@ -36,7 +38,7 @@ PoolHabits habits_of(const std::vector<RowText>& pool);
 
 TextScreen screen_texts(const std::vector<RowText>& rows, const PoolHabits& habits);
 
-// The loss above which a row is dropped.
-double unlikely_threshold(const std::vector<double>& pool_losses);
+// The loss above which a row is dropped, in nats. `pool_losses` must not be empty.
+double unlikely_threshold(std::vector<double> pool_losses);
 
 }  // namespace ffe::gate

@@ -6,6 +6,7 @@
 #include "gate/evidence.hpp"
 #include "gate/recompute.hpp"
 #include "gate/report_text.hpp"
+#include "gate/screen.hpp"
 #include "session/randomness.hpp"
 #include "simulated.hpp"
 
@@ -251,6 +252,17 @@ TEST(gate, row_screens_drop_and_count) {
   EXPECT_EQ(c.empty, 0u) << "symbols alone are an answer of their own";
   EXPECT_EQ(c.kept, 61u);
   EXPECT_EQ(r.rows[0].size(), 61u);
+}
+
+TEST(gate, a_single_odd_pool_row_opens_no_door) {
+  std::vector<double> pool;
+  for (int i = 0; i < 100; ++i) pool.push_back(2 + 0.02 * i);
+  const double fence = unlikely_threshold(pool);
+  EXPECT_NEAR(fence, 3.48 + 1.5, 1e-9) << "third quartile, and quartiles 0.98 apart";
+  pool.back() = 9;
+  EXPECT_EQ(unlikely_threshold(pool), fence);
+  EXPECT_NEAR(unlikely_threshold({1, 3, 5, 7, 9}), 7 + 1.5 * 4, 1e-9);
+  EXPECT_NEAR(unlikely_threshold({2}), 3.5, 1e-9) << "the least distance";
 }
 
 TEST(gate, max_rows_caps_everyone) {
