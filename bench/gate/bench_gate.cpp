@@ -4,6 +4,7 @@
 //   bench_gate real --results FILE [--minutes M] [--kinds a,b] [--sessions N] [--statistic 1|2]
 //   bench_gate cost
 //   bench_gate tables --results FILE [--harm-tolerance NATS] [--relevance-tolerance NATS]
+//                     [--repeat N]
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <fmt/core.h>
@@ -54,21 +55,24 @@ int run(int argc, char** argv) {
 
   CLI::App* shown = app.add_subcommand("tables", "results as Markdown");
   shown->add_option("--results", real.results)->required()->check(CLI::ExistingFile);
-  session::GatePolicy policy;
-  double harm_tolerance = policy.harm_tolerance_micro * 1e-6;
-  double relevance_tolerance = policy.relevance_tolerance_micro * 1e-6;
+  Rules rules;
+  double harm_tolerance = rules.policy.harm_tolerance_micro * 1e-6;
+  double relevance_tolerance = rules.policy.relevance_tolerance_micro * 1e-6;
   shown->add_option("--harm-tolerance", harm_tolerance, "nats")->check(CLI::Range(0.06, 0.499));
   shown->add_option("--relevance-tolerance", relevance_tolerance, "nats")
       ->check(CLI::Range(0.06, 0.499));
+  shown->add_option("--repeat", rules.repeat, "as if there were so many times the pairs")
+      ->check(CLI::Range(1, 16));
 
   CLI11_PARSE(app, argc, argv);
   real.numeric = lm::numeric_from_name(numeric);
   if (*simulated) fmt::print("{}", simulate(simulation));
   if (*measured) run_real(real);
   if (*cost) fmt::print("{}", measure_cost(real));
-  policy.harm_tolerance_micro = static_cast<uint32_t>(std::lround(harm_tolerance * 1e6));
-  policy.relevance_tolerance_micro = static_cast<uint32_t>(std::lround(relevance_tolerance * 1e6));
-  if (*shown) fmt::print("{}", tables(read_results(real.results), policy));
+  rules.policy.harm_tolerance_micro = static_cast<uint32_t>(std::lround(harm_tolerance * 1e6));
+  rules.policy.relevance_tolerance_micro =
+      static_cast<uint32_t>(std::lround(relevance_tolerance * 1e6));
+  if (*shown) fmt::print("{}", tables(read_results(real.results), rules));
   return 0;
 }
 

@@ -6,7 +6,6 @@
 #include <map>
 
 #include "contributions.hpp"
-#include "verdict.hpp"
 
 namespace ffe::bench {
 namespace {
@@ -152,8 +151,8 @@ std::string opener_table(const std::vector<Result>& results) {
 
 }  // namespace
 
-std::string tables(std::vector<Result> results, const session::GatePolicy& policy) {
-  for (Result& r : results) r = judged(std::move(r), policy);
+std::string tables(std::vector<Result> results, const Rules& rules) {
+  for (Result& r : results) r = judged(std::move(r), rules);
   return honest_table(results) + "\n" + kind_table(results) + "\n" + opener_table(results);
 }
 

@@ -12,23 +12,41 @@ gate::EValue smallest_evidence(const Result& result, const session::GatePolicy& 
   return out;
 }
 
-Result judged(Result result, const session::GatePolicy& policy) {
+namespace {
+
+std::vector<int64_t> repeated(const std::vector<int64_t>& ascending, uint32_t times) {
+  std::vector<int64_t> out;
+  for (const int64_t v : ascending) out.insert(out.end(), times, v);
+  return out;
+}
+
+bool by_evidence(const std::string& reason) {
+  using session::Reason;
+  return reason == session::name(Reason::kHarmful) ||
+         reason == session::name(Reason::kSuspectedHarm) || reason == session::name(Reason::kNone);
+}
+
+}  // namespace
+
+Result judged(Result result, const Rules& rules) {
   using session::Reason;
   if (result.runs.empty()) return result;
-  result.log_evidence = smallest_evidence(result, policy).natural_log();
-  if (result.reason != session::name(Reason::kHarmful) &&
-      result.reason != session::name(Reason::kSuspectedHarm)) {
-    return result;
+  Result scaled = result;
+  for (Values& run : scaled.runs) {
+    run = {repeated(run.harm, rules.repeat), repeated(run.lost, rules.repeat)};
   }
-  Result first = result;
+  Result first = scaled;
   first.runs.resize(1);
+  result.log_evidence = smallest_evidence(scaled, rules.policy).natural_log();
+  if (!by_evidence(result.reason)) return result;
   Reason reason = Reason::kNone;
-  if (smallest_evidence(result, policy).floor() >=
-      gate::rejection_threshold(result.sealed, policy.alpha_inverse)) {
+  if (scaled.runs.size() > 1 &&
+      smallest_evidence(scaled, rules.policy).floor() >=
+          gate::rejection_threshold(result.sealed, rules.policy.alpha_inverse)) {
     reason = Reason::kHarmful;
-  } else if (smallest_evidence(first, policy).floor() >= gate::kSuspicion) {
+  } else if (smallest_evidence(first, rules.policy).floor() >= gate::kSuspicion) {
     reason = Reason::kSuspectedHarm;
-  } else if (result.kept < policy.min_rows) {
+  } else if (result.kept < rules.policy.min_rows) {
     reason = Reason::kTooFewRows;
   }
   result.reason = session::name(reason);
