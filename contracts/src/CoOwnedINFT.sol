@@ -288,6 +288,12 @@ contract CoOwnedINFT is ERC721, ICoOwnedINFT, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc ICoOwnedINFT
+    function enclaveOf(uint256 tokenId) external view returns (bytes32) {
+        _requireOwned(tokenId);
+        return _coordinator.session(tokenId / TOKENS_PER_SESSION).enclaveId;
+    }
+
+    /// @inheritdoc ICoOwnedINFT
     function artifact(uint256 sessionId) public view returns (Artifact memory) {
         bytes32 root = _artifactRoot[sessionId];
         if (root == 0) revert UnknownArtifact(sessionId);

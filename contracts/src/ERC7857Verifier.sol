@@ -14,7 +14,7 @@ import {
     TransferValidityProof,
     TransferValidityProofOutput
 } from "./interfaces/IERC7857.sol";
-import {EnclaveStatus, IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
+import {Enclave, EnclaveStatus, IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
 
 /// @title ERC7857Verifier
 /// @notice Checks that the receiver of a token asked for its key and that an active enclave with the code that made the
@@ -55,6 +55,7 @@ contract ERC7857Verifier is IERC7857DataVerifier, EIP712 {
     error BadAccessSignature();
     error BadOwnershipSignature();
     error EnclaveNotActive(bytes32 enclaveId);
+    error ApplicationNotProven(bytes32 enclaveId);
 
     constructor(IEnclaveRegistry registry_) EIP712("FFE", "1") {
         if (address(registry_) == address(0)) revert ZeroAddress();
@@ -107,7 +108,8 @@ contract ERC7857Verifier is IERC7857DataVerifier, EIP712 {
         emit ProofUsed(msg.sender, sealed_.tokenId, sealed_.receiver, enclaveId);
     }
 
-    /// @dev The enclave need not be the one that made the model, but must run the same code.
+    /// @dev The enclave need not be the one that made the model, but must run the same code. Where the chain has only its
+    ///      signer's word for that, it must be the very one: the session's parties checked it themselves.
     function _requireEnclave(uint256 tokenId, bytes32 digest, bytes calldata signature)
         private
         view
@@ -118,7 +120,11 @@ contract ERC7857Verifier is IERC7857DataVerifier, EIP712 {
         if (err != ECDSA.RecoverError.NoError) revert BadOwnershipSignature();
         // slither-disable-start calls-loop
         enclaveId = keccak256(abi.encode(signer, ICoOwnedINFT(msg.sender).codeHashOf(tokenId)));
-        if (registry.enclave(enclaveId).status != EnclaveStatus.Active) revert EnclaveNotActive(enclaveId);
+        Enclave memory e = registry.enclave(enclaveId);
+        if (e.status != EnclaveStatus.Active) revert EnclaveNotActive(enclaveId);
+        if (!e.applicationProven && ICoOwnedINFT(msg.sender).enclaveOf(tokenId) != enclaveId) {
+            revert ApplicationNotProven(enclaveId);
+        }
         // slither-disable-end calls-loop
     }
 

@@ -307,6 +307,18 @@ contract INFTTest is TokenFixture {
         transfer(p);
     }
 
+    /// @dev Where the chain has only the signer's word for its code, anyone's word would do: just the model's own maker.
+    function test_verifier_anUnprovenApplicationSealsForItsOwnSessionsOnly() public {
+        Plan memory p = plan();
+        p.enclaveKey = uint256(keccak256("claims the same code"));
+        bytes32 other = registry.add(vm.addr(p.enclaveKey), CODE, payee);
+        registry.setApplicationProven(other, false);
+        refused(p, abi.encodeWithSelector(ERC7857Verifier.ApplicationNotProven.selector, other));
+        registry.setApplicationProven(enclaveId, false);
+        assertEq(inft.enclaveOf(token), enclaveId, "the maker");
+        transfer(plan());
+    }
+
     function test_verifier_refusesAnEnclaveThatIsNotActive() public {
         for (uint256 i = 2; i < 5; ++i) {
             registry.set(enclaveId, EnclaveStatus(i));

@@ -1,11 +1,12 @@
 #include "aggregator/onchain_collateral.hpp"
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/hex.hpp"
 #include "crypto/keccak.hpp"
 #include "session/chain.hpp"
-#include "tee/x509.hpp"
+#include "tee/tcb.hpp"
 
 namespace ffe::aggregator {
 namespace {
@@ -21,8 +22,30 @@ H256 key_id(const tee::Certificate& certificate) {
 OnchainCollateral::OnchainCollateral(evm::RpcClient& rpc, const Address& dcap_verifier)
     : contract_(rpc, dcap_verifier, session::dcap_abi()) {}
 
-bool OnchainCollateral::fresh(uint64_t next_update) const {
-  return next_update > static_cast<uint64_t>(std::time(nullptr)) + kRefreshBefore;
+bool OnchainCollateral::fresh(uint64_t until) const {
+  return until > static_cast<uint64_t>(std::time(nullptr)) + kRefreshBefore;
+}
+
+bool OnchainCollateral::extends(uint64_t known, const tee::Certificate& certificate) const {
+  return !fresh(known) && static_cast<uint64_t>(certificate.not_after()) > known;
+}
+
+bool OnchainCollateral::says_more(const tee::RevocationList& list, const H256& issuer) const {
+  const evm::Value known = contract_.call("crl", {issuer});
+  if (!fresh(known["nextUpdate"].as_u64())) return true;
+  if (static_cast<uint64_t>(list.this_update()) <= known["thisUpdate"].as_u64()) return false;
+  return std::ranges::any_of(list.serials(), [&](const H256& serial) {
+    return !contract_.call("revoked", {issuer, evm::U256::from_be(serial.bytes)})[0].as_bool();
+  });
+}
+
+std::optional<std::string> OnchainCollateral::refusal(ByteView quote) const {
+  try {
+    contract_.call("verifyQuote", {tee::cut_quote(quote)});
+    return std::nullopt;
+  } catch (const evm::RevertError& e) {
+    return e.what();
+  }
 }
 
 void OnchainCollateral::ensure(evm::Sender& sender, const tee::Quote& quote,
@@ -34,30 +57,35 @@ void OnchainCollateral::ensure(evm::Sender& sender, const tee::Quote& quote,
   const tee::Certificate& tcb_signer = signers.at(0);
 
   for (const tee::Certificate* authority : {&intermediate, &tcb_signer}) {
-    evm::Value known = contract_.call("authority", {key_id(*authority)});
-    if (known["x"].as_h256().is_zero()) {
+    if (extends(contract_.call("authority", {key_id(*authority)})["notAfter"].as_u64(),
+                *authority)) {
       contract_.send(sender, "addAuthority", {authority->der()});
     }
   }
   const std::pair<H256, const Bytes*> lists[] = {{H256{}, &collateral.root_ca_crl},
                                                  {key_id(intermediate), &collateral.pck_crl}};
   for (const auto& [issuer, list] : lists) {
-    if (!fresh(contract_.call("crl", {issuer})["nextUpdate"].as_u64())) {
+    if (says_more(tee::RevocationList::from_der(*list), issuer)) {
       contract_.send(sender, "updateCrl", {*list, issuer});
     }
   }
-  std::string fmspc = json_string(parse_json(collateral.tcb_info, "TCB info"), "fmspc", "TCB info");
-  if (!fresh(contract_.call("tcbState", {fixed_from_hex<6>(fmspc)})["nextUpdate"].as_u64())) {
+  const tee::TcbInfo tcb = tee::parse_tcb_info(collateral.tcb_info);
+  const evm::Value known_tcb = contract_.call("tcbState", {tcb.fmspc});
+  if (!fresh(known_tcb["nextUpdate"].as_u64()) ||
+      tcb.evaluation_number > known_tcb["evaluationNumber"].as_u64()) {
     contract_.send(
         sender, "updateTcbInfo",
         {as_bytes(collateral.tcb_info), collateral.tcb_info_signature, key_id(tcb_signer)});
   }
-  if (!fresh(contract_.call("qeState")["nextUpdate"].as_u64())) {
+  const evm::Value known_qe = contract_.call("qeState");
+  if (!fresh(known_qe["nextUpdate"].as_u64()) ||
+      tee::parse_qe_identity(collateral.qe_identity).evaluation_number >
+          known_qe["evaluationNumber"].as_u64()) {
     contract_.send(
         sender, "updateQeIdentity",
         {as_bytes(collateral.qe_identity), collateral.qe_identity_signature, key_id(tcb_signer)});
   }
-  if (contract_.call("pck", {key_id(pck)})["x"].as_h256().is_zero()) {
+  if (extends(contract_.call("pck", {key_id(pck)})["notAfter"].as_u64(), pck)) {
     contract_.send(sender, "addPck", {pck.der(), key_id(intermediate)});
   }
   H256 ak = crypto::keccak256(quote.attestation_key.bytes);

@@ -3,7 +3,9 @@
 #include "aggregator/onchain_collateral.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
+#include "tee/application.hpp"
 #include "tee/binding.hpp"
+#include "tee/event_log.hpp"
 #include "tee/evidence.hpp"
 #include "tee/quote.hpp"
 
@@ -11,6 +13,7 @@ namespace ffe::aggregator {
 namespace {
 
 constexpr std::string_view kScope = "enclave", kKey = "registration";
+constexpr std::chrono::hours kRecheckEvery{6};
 
 }  // namespace
 
@@ -25,38 +28,68 @@ Registrar::Registrar(Enclave& enclave, Journal& journal, tee::EvidenceProvider& 
       sender_(sender),
       payee_(payee) {}
 
-// A fresh quote that binds signer, chain, registry and a recent block.
-Registration Registrar::attest(const evm::Block& block) {
+Registration Registrar::quote_over(const evm::Block& block, const H256& app_hash) {
   Registration out;
+  out.app_hash = app_hash;
   out.ext = tee::enclave_ext(enclave_.domain().chain_id, registry_.address(), enclave_.signer(),
-                             H256{}, block.number, block.hash);
+                             app_hash, block.number, block.hash);
   out.block_number = block.number;
   out.evidence = provider_.quote(tee::report_data(enclave_.signer(), out.ext));
-  if (!out.evidence.runtime_data.empty()) {
-    throw Error(
-        ErrorCode::kUnsupported,
-        "the registry takes quotes with report data of our own; this Tapp service hashes a "
-        "text instead",
-        "mount /sys/kernel/config/tsm/report into the container: quotes then come from there");
+  return out;
+}
+
+// A fresh quote that binds signer, chain, registry and a recent block. 0G Tapp's binds a text of
+// its own; there the code is the platform and the application that the event log names.
+Registration Registrar::attest(const evm::Block& block) {
+  Registration out = quote_over(block, app_hash_);
+  tee::TdReport td = tee::parse_quote(out.evidence.quote).td;
+  if (out.evidence.runtime_data.empty()) {
+    out.code_hash = tee::workload_id(td);
+  } else {
+    const auto log = tee::parse_event_log(out.evidence.event_log_format, out.evidence.event_log);
+    tee::check_replay(log, td);
+    const H256 application = tee::application_hash(log);
+    if (application != app_hash_) {  // the first time: ext must name it
+      app_hash_ = application;
+      return attest(block);
+    }
+    out.code_hash = tee::code_hash(tee::platform_hash(td), application);
   }
-  out.code_hash = tee::workload_id(tee::parse_quote(out.evidence.quote));
   out.enclave_id = tee::enclave_id(enclave_.signer(), out.code_hash);
   return out;
 }
 
 // The cheap way, while nothing but time has changed since the enclave registered: the quote goes
-// without its certificates, which the chain has. False: register again, in full.
-bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& record) {
-  if (record.status == session::EnclaveStatus::kUnknown || record.payee != payee_) return false;
-  constexpr size_t kLengthSignatureKey = 4 + 64 + 64;
-  size_t size = tee::parse_quote(fresh.evidence.quote).signed_region.size() + kLengthSignatureKey;
+// without its certificates, which the chain has, for the same key. False: register again, in full.
+bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& record,
+                      const std::optional<Registration>& known) {
+  if (record.status == session::EnclaveStatus::kUnknown || record.payee != payee_ || !known ||
+      !fresh.evidence.runtime_data.empty()) {
+    return false;
+  }
+  if (tee::parse_quote(known->evidence.quote).attestation_key !=
+      tee::parse_quote(fresh.evidence.quote).attestation_key) {
+    return false;
+  }
   try {
-    registry_.renew(sender_, ByteView(fresh.evidence.quote).first(size), H256{},
+    registry_.renew(sender_, tee::cut_quote(fresh.evidence.quote), fresh.app_hash,
                     fresh.block_number);
     return true;
   } catch (const evm::RevertError& e) {
     log::info("cannot renew, registering again: {}", e.what());
     return false;
+  }
+}
+
+void Registrar::register_anew(const Registration& fresh) {
+  const tee::Evidence& evidence = fresh.evidence;
+  const crypto::Signature consent =
+      enclave_.key().sign(tee::register_digest(fresh.ext, payee_, evidence.quote));
+  if (evidence.runtime_data.empty()) {
+    registry_.register_enclave(sender_, evidence.quote, fresh.ext, payee_, consent);
+  } else {
+    registry_.register_tapp(sender_, evidence.quote, fresh.ext, evidence.runtime_data, payee_,
+                            consent);
   }
 }
 
@@ -81,6 +114,7 @@ std::shared_ptr<const Registration> Registrar::keep(Registration registration,
   j["enclaveId"] = to_hex0x(registration.enclave_id.bytes);
   j["ext"] = to_hex0x(registration.ext);
   journal_.set(kScope, kKey, as_bytes(j.dump()));
+  next_check_ = std::chrono::steady_clock::now() + kRecheckEvery;
   std::lock_guard lock(mutex_);
   current_ = std::make_shared<const Registration>(std::move(registration));
   return current_;
@@ -91,9 +125,37 @@ std::shared_ptr<const Registration> Registrar::current() const {
   return current_;
 }
 
+void Registrar::recheck() {
+  const auto known = current();
+  if (!known) return;
+  const tee::Quote quote = tee::parse_quote(known->evidence.quote);
+  OnchainCollateral chain(sender_.rpc(), registry_.dcap_verifier());
+  chain.ensure(sender_, quote, collateral_.get(quote));
+  if (auto refusal = chain.refusal(known->evidence.quote)) {
+    log::warn(
+        "the chain would refuse this machine now ({}): update its firmware and TDX module; until "
+        "then it cannot renew, and anyone may revoke it",
+        *refusal);
+  }
+}
+
+// Not at each tick: a service asks its own endpoint and Intel's no more often than this.
+void Registrar::recheck_when_due() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_check_) return;
+  next_check_ = now + kRecheckEvery;
+  try {
+    recheck();
+  } catch (const Error& e) {
+    if (e.code() == ErrorCode::kInterrupted) throw;
+    log::warn("collateral on chain was not brought up to date: {}", e.what());
+  }
+}
+
 std::shared_ptr<const Registration> Registrar::ensure(uint64_t margin_seconds) {
   evm::Block block = sender_.rpc().latest_block();
   if (auto known = current(); known && known->valid_until > block.timestamp + margin_seconds) {
+    recheck_when_due();
     return known;
   }
   Registration fresh = attest(block);
@@ -116,17 +178,7 @@ std::shared_ptr<const Registration> Registrar::ensure(uint64_t margin_seconds) {
       .ensure(sender_, quote, collateral_.get(quote));
   // The collateral may have taken more blocks than a nonce lives, or the chain may be young.
   fresh = attest(sender_.rpc().latest_block());
-  bool renewed = renew(fresh, record);
-  if (!renewed) {
-    crypto::Signature signature =
-        enclave_.key().sign(tee::register_digest(fresh.ext, payee_, fresh.evidence.quote));
-    registry_.register_enclave(sender_, fresh.evidence.quote, fresh.ext, payee_, signature);
-  }
-  // Clients verify the quote that registered, so what came with it stays beside it.
-  if (renewed && known) {
-    fresh.evidence = known->evidence;
-    fresh.ext = known->ext;
-  }
+  if (!renew(fresh, record, known)) register_anew(fresh);
   return keep(fresh, registry_.enclave(fresh.enclave_id).valid_until);
 }
 

@@ -227,9 +227,20 @@ class Client {
     tee::Evidence evidence;
     tee::Collateral collateral;
   };
-  // Collateral and event log from the enclave's service; collateral from Intel if none answers.
-  OperatorsPart ask_operator(const H256& enclave_id, const Bytes& registered,
-                             const tee::Quote& quote);
+  // The newest registration or renewal on chain. Throws Error{kAttestation} if there is none, or if
+  // other contracts made all of them.
+  struct OnChain {
+    session::Registry::Registration newest;
+    std::vector<H256> older;  // transactions, newest first
+  };
+  OnChain on_chain(const H256& enclave_id);
+  // The newest quote with certificates: its own or, where it was cut, those of an older quote by
+  // the same key.
+  Bytes whole_quote(const OnChain& chain);
+  Bytes ext_of(const session::Registry::Registration& newest, const Address& signer);
+  // The quote with the event log and collateral of the enclave's service; from the chain and from
+  // Intel if none answers.
+  OperatorsPart ask_operator(const H256& enclave_id, const OnChain& chain);
   // Gives `read` what a service says of this enclave (/v1/enclave), until one is understood; else
   // false, and why.
   using ServiceReader = std::function<void(const Json& answer, const std::string& url)>;

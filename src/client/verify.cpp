@@ -5,9 +5,11 @@
 #include "base/hex.hpp"
 #include "client/client.hpp"
 #include "client/release.hpp"
+#include "crypto/keccak.hpp"
 #include "tee/binding.hpp"
 #include "tee/collateral_source.hpp"
 #include "tee/evidence.hpp"
+#include "tee/tapp.hpp"
 
 namespace ffe::client {
 namespace {
@@ -40,10 +42,16 @@ std::string short_hex(const H256& h) {
   return to_hex0x(h.bytes);
 }
 
-tee::Evidence bare(const Bytes& quote) {
-  tee::Evidence out;
-  out.quote = quote;
-  return out;
+// Whether the quote is about this signer and this ext.
+bool binds(const tee::Evidence& evidence, const tee::Quote& quote, const Address& signer,
+           ByteView ext) {
+  if (evidence.runtime_data.empty()) {
+    return tee::report_data(signer, ext) == quote.td.report_data;
+  }
+  // That the text is the one the quote was made over is a check of its own.
+  const tee::TappRuntimeData says = tee::parse_tapp_runtime_data(evidence.runtime_data);
+  return says.signer == signer &&
+         std::ranges::equal(says.nonce, crypto::keccak256(ext).bytes);
 }
 
 // Which release this code is, as a sentence; empty if none.
@@ -73,15 +81,55 @@ void EnclaveVerification::require() const {
   }
 }
 
+Client::OnChain Client::on_chain(const H256& id) {
+  OnChain out;
+  out.older = registry_.registration_transactions(id);
+  while (!out.older.empty()) {
+    auto read = registry_.registration(out.older.front());
+    out.older.erase(out.older.begin());
+    if (!read) continue;
+    out.newest = std::move(*read);
+    return out;
+  }
+  throw Error(ErrorCode::kAttestation, "enclave " + to_hex0x(id.bytes) + " is not registered",
+              "do not encrypt to it; ask the opener for a session with a registered enclave");
+}
+
+Bytes Client::whole_quote(const OnChain& chain) {
+  const Bytes& quote = chain.newest.quote;
+  if (tee::cut_quote(quote).size() < quote.size()) return quote;
+  for (const H256& tx : chain.older) {
+    const auto earlier = registry_.registration(tx);
+    if (!earlier || tee::cut_quote(earlier->quote).size() == earlier->quote.size()) continue;
+    try {
+      return tee::complete_quote(quote, earlier->quote);
+    } catch (const Error&) {
+      continue;  // by another key
+    }
+  }
+  throw Error(ErrorCode::kAttestation, "nothing on chain vouches for the newest quote's key",
+              "ask the operator to register the enclave again, with its certificates");
+}
+
+// What the quote's report data is about: spelled out by a registration, told in parts by a renewal.
+Bytes Client::ext_of(const session::Registry::Registration& newest, const Address& signer) {
+  if (!newest.ext.empty()) return newest.ext;
+  const auto block = rpc_.block(newest.block_number);
+  if (!block) {
+    throw Error(ErrorCode::kNetwork,
+                "block " + std::to_string(newest.block_number) + " is not known at " +
+                    network_.rpc_url,
+                "use a provider that keeps old blocks");
+  }
+  return tee::enclave_ext(network_.chain_id, network_.registry, signer, newest.app_hash,
+                          newest.block_number, block->hash);
+}
+
 EnclaveVerification Client::verify_enclave(const H256& id, const session::SessionTerms* terms) {
   EnclaveVerification out;
   out.enclave_id = id;
   session::EnclaveRecord record = registry_.enclave(id);
-  auto registration = registry_.registration(id);
-  if (record.status == session::EnclaveStatus::kUnknown || !registration) {
-    throw Error(ErrorCode::kAttestation, "enclave " + to_hex0x(id.bytes) + " is not registered",
-                "do not encrypt to it; ask the opener for a session with a registered enclave");
-  }
+  const OnChain known = on_chain(id);
   out.signer = record.signer;
   out.code_hash = record.code_hash;
 
@@ -89,34 +137,40 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   tee::TrustAnchor anchor = network_.development_root
                                 ? tee::development_root(*network_.development_root)
                                 : tee::intel_root();
-  // The quote is the one on chain; its operator adds what the chain does not hold.
-  tee::Quote quote = tee::parse_quote(registration->quote);
-  OperatorsPart theirs = ask_operator(id, registration->quote, quote);
+  // The quote is the newest one on chain; its operator adds what the chain does not hold.
+  OperatorsPart theirs = ask_operator(id, known);
+  const tee::Quote quote = tee::parse_quote(theirs.evidence.quote);
   auto guard = tee::file_rollback_guard(data_dir() / "attestation.json");
   out.quote = tee::verify(theirs.evidence, theirs.collateral, anchor, std::time(nullptr), policy,
                           guard.get());
   out.simulated = out.quote.simulated;
 
   Chain chain(out.links, out.quote.accepted);
-  H256 code = tee::workload_id(quote);
-  tee::EnclaveExt ext = tee::parse_enclave_ext(registration->ext);
+  const Bytes ext_bytes = ext_of(known.newest, record.signer);
+  const tee::EnclaveExt ext = tee::parse_enclave_ext(ext_bytes);
   chain.link("binding",
-             tee::report_data(record.signer, registration->ext) == quote.td.report_data &&
+             binds(theirs.evidence, quote, record.signer, ext_bytes) &&
                  ext.signer == record.signer && ext.registry == network_.registry &&
                  ext.chain_id == network_.chain_id,
              "the quote names signer " + crypto::checksum_address(ext.signer) + " for chain " +
                  std::to_string(ext.chain_id),
              "the quote belongs to another enclave, registry or chain: refuse it");
-  chain.link("code", code == record.code_hash && tee::enclave_id(record.signer, code) == id,
-             "measured code " + short_hex(code),
-             "the registry holds another code hash than the quote proves: refuse it");
+  // Where the registry knows the platform alone, the event log says which application runs there.
+  const bool from_log = !theirs.evidence.runtime_data.empty();
+  const std::optional<H256> code =
+      from_log ? out.quote.code_hash : std::optional(tee::workload_id(quote));
+  chain.link("code", code == record.code_hash && tee::enclave_id(record.signer, *code) == id,
+             code ? "measured code " + short_hex(*code)
+                  : "no event log came with the quote, so nothing says which application runs",
+             code ? "the registry holds another code hash than the quote proves: refuse it"
+                  : "ask the operator to serve the event log of this quote");
   // Where RTMR3 grows the event log names the code; otherwise the registers do.
-  std::string release = release_of(network_, out.quote.code_hash.value_or(code), out.simulated);
-  chain.link("release", !release.empty(),
-             release.empty() ? "the code " + short_hex(out.quote.code_hash.value_or(code)) +
-                                   " is no published release"
-                             : release,
-             "update this client, or ask the operator which release runs there");
+  const H256 measured = out.quote.code_hash.value_or(code.value_or(H256{}));
+  std::string release = release_of(network_, measured, out.simulated);
+  chain.link(
+      "release", !release.empty(),
+      release.empty() ? "the code " + short_hex(measured) + " is no published release" : release,
+      "update this client, or ask the operator which release runs there");
   chain.link("registry",
              record.status == session::EnclaveStatus::kActive &&
                  record.development == network_.development_root.has_value(),
@@ -147,23 +201,28 @@ bool Client::with_service_of(const H256& enclave_id, const ServiceReader& read, 
   return false;
 }
 
-Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const Bytes& registered,
-                                           const tee::Quote& quote) {
+Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const OnChain& chain) {
+  const session::Registry::Registration& newest = chain.newest;
   OperatorsPart out;
   std::string why;
   const auto read = [&](const Json& answer, const std::string& url) {
     out = {tee::evidence_from_json(answer),
            tee::collateral_from_json(json_member(answer, "collateral", url))};
     // A log belongs to one quote. That of another is left out, and the quote stands alone.
-    if (out.evidence.quote != registered) out.evidence = bare(registered);
+    if (!tee::same_quote(out.evidence.quote, newest.quote)) out.evidence = {};
   };
-  if (with_service_of(enclave_id, read, why)) return out;
-  if (!network_.development_root) {
-    tee::CollateralSource intel({.cache_dir = cache_dir() / "collateral"});
-    return {bare(registered), intel.get(quote, std::time(nullptr))};
+  const bool answered = with_service_of(enclave_id, read, why);
+  if (!answered && network_.development_root) {
+    throw Error(ErrorCode::kNetwork, "no collateral for the enclave's quote: " + why,
+                "check enclaveUrls in the network file");
   }
-  throw Error(ErrorCode::kNetwork, "no collateral for the enclave's quote: " + why,
-              "check enclaveUrls in the network file");
+  if (out.evidence.quote.empty()) out.evidence.quote = whole_quote(chain);
+  out.evidence.runtime_data = newest.runtime_data;
+  if (!answered) {
+    tee::CollateralSource intel({.cache_dir = cache_dir() / "collateral"});
+    out.collateral = intel.get(tee::parse_quote(out.evidence.quote), std::time(nullptr));
+  }
+  return out;
 }
 
 Json Client::ask_enclave(const std::string& url, const std::string& path, const Json* body) {

@@ -193,16 +193,27 @@ class Registry {
   bool development() const;
   Address dcap_verifier() const;
   EnclaveRecord enclave(const H256& id) const;
-  // The quote and its ext of the latest `register` (a renewal shows the same platform): calldata is
-  // public, so nobody has to ask the enclave's operator for them. Nothing if it never registered.
+  // A quote that the registry verified, as its transaction brought it: calldata is public, so
+  // nobody has to ask the enclave's operator for it.
   struct Registration {
-    Bytes quote;
-    Bytes ext;
+    Bytes quote;                // of a renewal: usually cut off behind the attestation key
+    Bytes ext;                  // empty for a renewal, which is for app_hash and block_number
+    Bytes runtime_data;         // 0G Tapp only
+    H256 app_hash;              // of a renewal
+    uint64_t block_number = 0;  // of a renewal
     H256 tx_hash;
   };
-  std::optional<Registration> registration(const H256& id) const;
+  // The transactions that registered or renewed this enclave, newest first.
+  std::vector<H256> registration_transactions(const H256& id) const;
+  // What such a transaction brought; nothing if another contract made the call, so that the input
+  // is not the registry's.
+  std::optional<Registration> registration(const H256& tx_hash) const;
   evm::Receipt register_enclave(evm::Sender& sender, ByteView quote, ByteView ext,
                                 const Address& payee, const crypto::Signature& signature);
+  // Evidence of 0G Tapp, which hashes a text of its own into the report data.
+  evm::Receipt register_tapp(evm::Sender& sender, ByteView quote, ByteView ext,
+                             ByteView runtime_data, const Address& payee,
+                             const crypto::Signature& signature);
   // Only while enclave, payee and platform are what was registered; reverts otherwise.
   evm::Receipt renew(evm::Sender& sender, ByteView quote, const H256& app_hash,
                      uint64_t block_number);

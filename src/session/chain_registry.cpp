@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/hex.hpp"
 #include "crypto/keccak.hpp"
 #include "session/chain.hpp"
@@ -31,23 +33,61 @@ EnclaveRecord Registry::enclave(const H256& id) const {
   return out;
 }
 
-std::optional<Registry::Registration> Registry::registration(const H256& id) const {
+std::vector<H256> Registry::registration_transactions(const H256& id) const {
   auto logs = contract_.logs("EnclaveRegistered", from_block_, std::nullopt, {evm::Value(id)});
-  if (logs.empty()) return std::nullopt;
-  const H256& tx_hash = logs.back().log.tx_hash;
-  Json tx = rpc_->raw("eth_getTransactionByHash", {to_hex0x(tx_hash.bytes)});
-  Bytes input = from_hex(json_string(tx, "input", "transaction"));
-  evm::Value call = contract_.abi().function("register").decode_call(input);
-  auto bytes = [&](const char* member) {
-    ByteView view = call[member].as_bytes();
+  auto renewals = contract_.logs("EnclaveRenewed", from_block_, std::nullopt, {evm::Value(id)});
+  logs.insert(logs.end(), renewals.begin(), renewals.end());
+  const auto place = [](const evm::DecodedLog& l) {
+    return std::pair{l.log.block_number, l.log.log_index};
+  };
+  std::ranges::sort(logs, std::greater{}, place);
+  std::vector<H256> out;
+  for (const evm::DecodedLog& l : logs) out.push_back(l.log.tx_hash);
+  return out;
+}
+
+std::optional<Registry::Registration> Registry::registration(const H256& tx_hash) const {
+  const Json tx = rpc_->raw("eth_getTransactionByHash", {to_hex0x(tx_hash.bytes)});
+  if (!tx.is_object() || !tx.contains("to") || !tx["to"].is_string() ||
+      address_from_hex(tx["to"].get<std::string>()) != address()) {
+    return std::nullopt;
+  }
+  const Bytes input = from_hex(json_string(tx, "input", "transaction"));
+  const auto bytes = [](const evm::Value& value) {
+    ByteView view = value.as_bytes();
     return Bytes(view.begin(), view.end());
   };
-  return Registration{bytes("quote"), bytes("ext"), tx_hash};
+  Registration out;
+  out.tx_hash = tx_hash;
+  for (const char* name : {"register", "registerTapp", "renew"}) {
+    const evm::Function& function = contract_.abi().function(name);
+    const evm::Selector selector = function.selector();
+    if (!std::ranges::equal(selector.bytes, ByteView(input).first(std::min<size_t>(4, input.size())))) {
+      continue;
+    }
+    const evm::Value call = function.decode_call(input);
+    out.quote = bytes(call["quote"]);
+    if (std::string_view(name) == "renew") {
+      out.app_hash = call["appHash"].as_h256();
+      out.block_number = call["blockNumber"].as_u64();
+    } else {
+      out.ext = bytes(call["ext"]);
+    }
+    if (std::string_view(name) == "registerTapp") out.runtime_data = bytes(call["runtimeData"]);
+    return out;
+  }
+  return std::nullopt;
 }
 
 evm::Receipt Registry::register_enclave(evm::Sender& sender, ByteView quote, ByteView ext,
                                         const Address& payee, const crypto::Signature& signature) {
   return contract_.send(sender, "register", {quote, ext, payee, signature});
+}
+
+evm::Receipt Registry::register_tapp(evm::Sender& sender, ByteView quote, ByteView ext,
+                                     ByteView runtime_data, const Address& payee,
+                                     const crypto::Signature& signature) {
+  return contract_.send(sender, "registerTapp", {quote, ext, runtime_data, payee, signature});
 }
 
 evm::Receipt Registry::renew(evm::Sender& sender, ByteView quote, const H256& app_hash,

@@ -76,6 +76,16 @@ void write_cache(const std::filesystem::path& file, const Collateral& collateral
   write_file_atomic(file, as_bytes(text));
 }
 
+// Whether a part of `a` was issued before that of `b`: a service that goes back is not followed.
+bool older(const Collateral& a, const Collateral& b) {
+  const auto crl = [](const Bytes& der) { return RevocationList::from_der(der).this_update(); };
+  const TcbInfo tcb_a = parse_tcb_info(a.tcb_info), tcb_b = parse_tcb_info(b.tcb_info);
+  const QeIdentity qe_a = parse_qe_identity(a.qe_identity), qe_b = parse_qe_identity(b.qe_identity);
+  return tcb_a.evaluation_number < tcb_b.evaluation_number || tcb_a.issued < tcb_b.issued ||
+         qe_a.evaluation_number < qe_b.evaluation_number || qe_a.issued < qe_b.issued ||
+         crl(a.root_ca_crl) < crl(b.root_ca_crl) || crl(a.pck_crl) < crl(b.pck_crl);
+}
+
 }  // namespace
 
 int64_t collateral_expiry(const Collateral& c) {
@@ -109,6 +119,11 @@ Collateral CollateralSource::get(const Quote& quote, int64_t unix_time) {
   }
   try {
     Collateral out = fetch(fmspc, ca);
+    if (usable && older(out, cached->collateral)) {
+      log::warn("{} answers with older collateral than before; the newer is kept",
+                net::printable_url(options_.url));
+      return cached->collateral;
+    }
     write_cache(file, out, unix_time);
     return out;
   } catch (const Error& error) {

@@ -33,7 +33,8 @@ class CollateralSource {
   explicit CollateralSource(CollateralSourceOptions options = {}) : options_(std::move(options)) {}
 
   // For the machine that made `quote`. A cached copy that has not expired at `unix_time` serves
-  // when it is fresh, when offline, or when the service does not answer. Throws Error{kNetwork}, or
+  // when it is fresh, when offline, when the service does not answer, or when what it answers is
+  // older than the copy. Throws Error{kNetwork}, or
   // kBadInput for a quote without a usable PCK chain.
   Collateral get(const Quote& quote, int64_t unix_time);
 

@@ -1,5 +1,7 @@
 #include "tee/quote.hpp"
 
+#include <algorithm>
+
 #include "base/hex.hpp"
 #include "crypto/keccak.hpp"
 #include "tee/reader.hpp"
@@ -10,6 +12,9 @@ namespace {
 constexpr size_t kTd10Size = 584;
 constexpr size_t kTd15Size = 648;
 constexpr size_t kQeReportSize = 384;
+constexpr size_t kLengthSize = 4;  // of the signature section
+constexpr size_t kSignatureSize = 64;
+constexpr size_t kKeySize = 64;
 constexpr uint16_t kEcdsaP256 = 2;
 constexpr uint32_t kTeeTdx = 0x81;
 constexpr uint16_t kCertPckChain = 5;
@@ -174,6 +179,30 @@ Quote parse_quote(ByteView blob) {
          "at most " + std::to_string(kMaxTrailing) + " padding bytes are tolerated");
   }
   return quote;
+}
+
+ByteView cut_quote(ByteView blob) {
+  Reader in(blob.first(std::min(blob.size(), kMaxQuoteSize)), "quote");
+  read_td_report(in, read_body_descriptor(in, read_header(in)));
+  in.take(kLengthSize + kSignatureSize + kKeySize, "signature and attestation key");
+  return blob.first(in.offset());
+}
+
+bool same_quote(ByteView a, ByteView b) {
+  return std::ranges::equal(cut_quote(a), cut_quote(b));
+}
+
+Bytes complete_quote(ByteView cut, ByteView whole) {
+  const ByteView ours = cut_quote(cut), theirs = cut_quote(whole);
+  if (!std::ranges::equal(ours.last(kKeySize), theirs.last(kKeySize))) {
+    fail(ErrorCode::kBadInput, "the two are by different attestation keys",
+         "certification data vouches for one key only");
+  }
+  constexpr size_t kTail = kSignatureSize + kKeySize;
+  // The length is that of the section which is put together here.
+  const ByteView length = theirs.last(kTail + kLengthSize).first(kLengthSize);
+  return concat({ours.first(ours.size() - kTail - kLengthSize), length, ours.last(kTail),
+                 whole.subspan(theirs.size())});
 }
 
 H256 workload_id(const TdReport& report) {

@@ -72,6 +72,18 @@ struct Quote {
 // another kind (SGX, P-384, certification data that is not a PCK chain).
 Quote parse_quote(ByteView blob);
 
+// A quote without its certification data, as the chain takes it where it knows the machine: header,
+// body, length, signature, attestation key. All that follows says who vouches for the key. Throws
+// as parse_quote does.
+ByteView cut_quote(ByteView blob);
+
+// Whether two blobs are one quote, cut or whole: everything up to the attestation key is equal.
+bool same_quote(ByteView a, ByteView b);
+
+// `cut` with the certification data of `whole`, a quote by the same attestation key. Throws
+// Error{kBadInput} if it is by another.
+Bytes complete_quote(ByteView cut, ByteView whole);
+
 // keccak256(MRTD ‖ RTMR0 ‖ RTMR1 ‖ RTMR2 ‖ RTMR3 ‖ MRCONFIGID ‖ XFAM ‖ TDATTRIBUTES): the code hash
 // of an enclave whose RTMR3 is static. The same as the flashtestations workload id.
 H256 workload_id(const Quote& quote);

@@ -241,7 +241,7 @@ void RevocationList::check(const Certificate& issuer, int64_t now) const {
     ERR_clear_error();
     refuse(name + ": signature is wrong", "fetch the collateral again");
   }
-  int64_t from = unix_time_of(X509_CRL_get0_lastUpdate(crl));
+  int64_t from = this_update();
   if (now < from || now > next_update()) {
     refuse(name + ": valid from " + format_utc(from) + " to " + format_utc(next_update()) +
                ", not at " + format_utc(now),
@@ -264,6 +264,10 @@ bool RevocationList::revokes(const Certificate& certificate) const {
   return X509_CRL_get0_by_cert(crl_.get(), &entry, certificate.handle()) != 0;
 }
 
+int64_t RevocationList::this_update() const {
+  return unix_time_of(X509_CRL_get0_lastUpdate(crl_.get()));
+}
+
 int64_t RevocationList::next_update() const {
   return unix_time_of(X509_CRL_get0_nextUpdate(crl_.get()));
 }
@@ -271,6 +275,22 @@ int64_t RevocationList::next_update() const {
 size_t RevocationList::entries() const {
   int count = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl_.get()));
   return count < 0 ? 0 : static_cast<size_t>(count);
+}
+
+std::vector<H256> RevocationList::serials() const {
+  std::vector<H256> out;
+  STACK_OF(X509_REVOKED)* entries = X509_CRL_get_REVOKED(crl_.get());
+  for (int i = 0; i < sk_X509_REVOKED_num(entries); ++i) {
+    const ASN1_INTEGER* number = X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(entries, i));
+    const int size = ASN1_STRING_length(number);
+    if (size > 32) {
+      throw Error(ErrorCode::kBadInput, "CRL: a serial number of " + std::to_string(size) + " bytes",
+                  "fetch the collateral again");
+    }
+    const unsigned char* data = ASN1_STRING_get0_data(number);
+    std::copy(data, data + size, out.emplace_back().bytes.end() - size);
+  }
+  return out;
 }
 
 bool verify_p256(const FixedBytes<64>& key, ByteView message, const FixedBytes<64>& signature) {

@@ -53,8 +53,12 @@ class RevocationList {
   // Issuer name, signature, validity, AKI (equal to the issuer's SKI) and cRLNumber present.
   void check(const Certificate& issuer, int64_t now) const;
   bool revokes(const Certificate& certificate) const;
+  int64_t this_update() const;
   int64_t next_update() const;
   size_t entries() const;
+  // What it revokes: serial numbers as 32 bytes, big-endian. Throws Error{kBadInput} for a longer
+  // one.
+  std::vector<H256> serials() const;
 
  private:
   CrlPtr crl_;

@@ -9,8 +9,11 @@
 #include "client/release.hpp"
 #include "crypto/keccak.hpp"
 #include "evm/anvil.hpp"
+#include "tee/agent_log.hpp"
+#include "tee/application.hpp"
 #include "tee/binding.hpp"
 #include "tee/evidence.hpp"
+#include "tee/fake_tapp.hpp"
 #include "tee/simulated.hpp"
 #include "tee/x509.hpp"
 
@@ -75,15 +78,15 @@ struct World {
 // An enclave service's evidence, as /v1/enclave has it.
 class Service {
  public:
-  Service(World& world, tee::SimulatedPlatform& platform, const std::string& name)
+  Service(World& world, tee::EvidenceProvider& platform, const std::string& name)
       : journal_(world.folder.path() / (name + ".sqlite"), nullptr),
-        enclave_(journal_, {31337, world.deployment.coordinator}),
+        enclave_(journal_, {31337, world.deployment.coordinator}, platform.signing_key()),
         feed_(platform, config(world)),
         registry_(world.rpc, world.deployment.registry, world.deployment.block),
         registrar_(enclave_, journal_, platform, feed_, registry_, world.sender,
                    world.sender.address()) {
     server_.handle("GET", "/v1/enclave", [this](const auto&) {
-      auto r = registrar_.current();
+      auto r = shown ? shown : registrar_.current();
       Json body = tee::to_json(r->evidence);
       body["enclaveId"] = to_hex0x(r->enclave_id.bytes);
       body["collateral"] =
@@ -102,6 +105,7 @@ class Service {
   session::Registry& registry() { return registry_; }
 
   std::optional<tee::Collateral> collateral;  // served instead of the current one
+  std::shared_ptr<const aggregator::Registration> shown;  // the same for the evidence
 
  private:
   static aggregator::Config config(const World& world) {
@@ -131,7 +135,7 @@ class EnclavePath : public ::testing::Test {
     if (world_ == nullptr) GTEST_SKIP() << "NO CHAIN: anvil is absent (make setup-contracts)";
   }
 
-  std::unique_ptr<Service> serve(tee::SimulatedPlatform& platform) {
+  std::unique_ptr<Service> serve(tee::EvidenceProvider& platform) {
     static int number = 0;
     return std::make_unique<Service>(*world_, platform, "journal" + std::to_string(number++));
   }
@@ -187,6 +191,160 @@ TEST_F(EnclavePath, ItRenewsBeforeItsRegistrationEnds) {
   EXPECT_EQ(service->registered(), id);
   EXPECT_GT(service->registrar().current()->valid_until, first + 5 * kDay);
   EXPECT_GT(world_->rpc.latest_block().timestamp, now);
+}
+
+// A day before its registration ends, by the chain's time.
+void pass_until_due(World& world, const Service& service) {
+  const uint64_t end = service.registrar().current()->valid_until;
+  world.rpc.raw("evm_setNextBlockTimestamp", {end - kDay + 3600});
+  world.rpc.raw("evm_mine", {});
+}
+
+// The client reads what the registry saw last, whoever shows it, and whether it was cut or not.
+TEST_F(EnclavePath, AfterARenewalTheNewestQuoteCounts) {
+  auto service = serve();
+  const H256 id = service->registered();
+  const auto first = service->registrar().current();
+  for (int renewal = 0; renewal < 2; ++renewal) {
+    pass_until_due(*world_, *service);
+    EXPECT_EQ(service->registered(), id);
+  }
+  const auto newest = service->registrar().current();
+  ASSERT_NE(newest->evidence.quote, first->evidence.quote);
+  const auto verified = [&](std::optional<Network> network = {}) {
+    EnclaveVerification v = client(*service, network).verify_enclave(id);
+    EXPECT_TRUE(v.accepted()) << broken(v);
+    return v.quote.quote->td.report_data;
+  };
+  const FixedBytes<64> wanted = tee::report_data(service->enclave().signer(), newest->ext);
+  EXPECT_EQ(verified(), wanted) << "the operator's whole quote";
+  service->shown = first;
+  EXPECT_EQ(verified(), wanted) << "the chain's, with the certificates of the first";
+
+  // A renewal that came through another contract cannot be read; the one before it can.
+  const auto transactions = service->registry().registration_transactions(id);
+  ASSERT_EQ(transactions.size(), 3u);
+  const std::string last = to_hex0x(transactions.front().bytes);
+  Relay veiled(world_->anvil.url(),
+               {{"eth_getTransactionByHash", [&](const Json& p, const Relay::Forward& on) -> Json {
+                   Json tx = on(p);
+                   if (p[0] == last) tx["to"] = to_hex0x(world_->deployment.coordinator.bytes);
+                   return tx;
+                 }}});
+  Network network = world_->network;
+  network.rpc_url = veiled.url();
+  EXPECT_NE(verified(network), wanted);
+
+  // One that lies about the renewal's quote, or about the block that it names.
+  Relay liar(world_->anvil.url(),
+             {{"eth_getTransactionByHash", [&](const Json& p, const Relay::Forward& on) -> Json {
+                 Json tx = on(p);
+                 if (p[0] != last) return tx;
+                 std::string input = tx["input"].get<std::string>();
+                 char& digit = input[2 + 2 * (4 + 32 * 4 + 600)];  // in the report data
+                 digit = digit == '0' ? '1' : '0';
+                 tx["input"] = input;
+                 return tx;
+               }}});
+  network.rpc_url = liar.url();
+  EXPECT_EQ(broken(client(*service, network).verify_enclave(id)), "quote.signature");
+  Relay forgetful(world_->anvil.url(),
+                  {{"eth_getBlockByNumber", [](const Json& p, const Relay::Forward& on) -> Json {
+                      Json block = on(p);
+                      if (p[0] != "latest") block["hash"] = "0x" + std::string(64, '5');
+                      return block;
+                    }}});
+  network.rpc_url = forgetful.url();
+  EXPECT_EQ(broken(client(*service, network).verify_enclave(id)), "binding");
+}
+
+// The simulator, with collateral that Intel issued again.
+class Reissuing final : public tee::EvidenceProvider {
+ public:
+  explicit Reissuing(tee::SimulatedPlatform& platform) : platform_(platform) {}
+  std::string name() const override { return platform_.name(); }
+  bool simulated() const override { return true; }
+  tee::Evidence quote(const FixedBytes<64>& data) override { return platform_.quote(data); }
+  tee::Collateral collateral() override { return platform_.collateral(options); }
+
+  tee::SimulatedCollateralOptions options;
+
+ private:
+  tee::SimulatedPlatform& platform_;
+};
+
+// Attack 25: what Intel issues between two registrations reaches the chain without anybody's help.
+TEST_F(EnclavePath, ReissuedCollateralReachesTheChain) {
+  Reissuing platform(*world_->platform);
+  auto service = serve(platform);
+  service->registered();
+  evm::Contract dcap(world_->rpc, service->registry().dcap_verifier(), session::dcap_abi());
+  const auto number = [&] { return dcap.call("qeState")["evaluationNumber"].as_u64(); };
+  const uint64_t before = number(), head = world_->rpc.block_number();
+  service->registrar().recheck();
+  EXPECT_EQ(world_->rpc.block_number(), head) << "nothing new, nothing sent";
+  platform.options.evaluation_number = static_cast<uint32_t>(before + 5);
+  service->registrar().recheck();
+  EXPECT_EQ(number(), before + 5);
+  EXPECT_EQ(world_->rpc.block_number(), head + 2) << "TCB info and QE identity";
+}
+
+// 0G Tapp without configfs: the service's own text in the report data, the code by its event log.
+TEST_F(EnclavePath, AnEnclaveOnTappIsKnownByItsLog) {
+  if (!tee::fake_tapp_runs()) GTEST_SKIP() << tee::kNoTapp;
+  tee::SimulatedPlatform& machine = *world_->platform;
+  tee::AgentLog log;
+  tee::SimulatedPlatform td =
+      tee::SimulatedPlatform::open(world_->folder.path() / "platform", world_->folder.path() / "program");
+  const auto grow = [&](const std::string& operation, const Json& content) {
+    log.add(operation, content);
+    td.extend(log.digests().back());
+  };
+  for (unsigned i = 0; i < 3; ++i) {
+    log.add_boot(i, crypto::sha384(as_bytes("ffe.simulator.rtmr" + std::to_string(i))));
+  }
+  grow("start_app", {{"app_id", "ffe"},
+                     {"result", "success"},
+                     {"compose_hash", std::string(96, 'a')},
+                     {"image_hash", {{"ffe", "sha256:" + std::string(64, 'c')}}}});
+  // Intel's collateral as the service would have cached it; here it is the development PKI's.
+  const Json cached = {{"fetched", std::time(nullptr)},
+                       {"collateral", tee::to_json(machine.collateral())}};
+  fs::create_directories(world_->folder.path() / "collateral");
+  for (const char* ca : {"platform", "processor"}) {
+    write(world_->folder.path() / "collateral" / (std::string("00de50000000-") + ca + ".json"),
+          cached.dump());
+  }
+  tee::FakeTapp tapp({.event_log = log.finished(),
+                      .quote = [&](const FixedBytes<64>& data) { return td.quote_bytes(data); }});
+  auto provider = tee::tapp_provider(tapp.options());
+  auto service = serve(*provider);
+  const H256 id = service->registered();
+  EXPECT_EQ(service->enclave().signer(), tapp.key().address());
+  const session::EnclaveRecord record = service->registry().enclave(id);
+  EXPECT_FALSE(record.application_proven) << "the chain replays no log";
+  const H256 code = tee::code_hash(tee::platform_hash(tee::parse_quote(td.quote_bytes({})).td),
+                                   tee::application_hash(tee::parse_ccel(log.finished())));
+  EXPECT_EQ(record.code_hash, code);
+
+  Network network = world_->network;
+  network.releases = {code};
+  EnclaveVerification v = client(*service, network).verify_enclave(id);
+  EXPECT_TRUE(v.accepted()) << broken(v);
+  EXPECT_EQ(broken(client(*service).verify_enclave(id)), "release") << "not by its registers";
+  pass_until_due(*world_, *service);
+  EXPECT_EQ(service->registered(), id) << "the same enclave with a newer quote";
+  EXPECT_TRUE(client(*service, network).verify_enclave(id).accepted());
+
+  // Without the log nothing says what runs; with another machine's log the quote refuses it.
+  auto silent = std::make_shared<aggregator::Registration>(*service->registrar().current());
+  silent->evidence.event_log_format = tee::EventLogFormat::kNone;
+  service->shown = silent;
+  EXPECT_EQ(broken(client(*service, network).verify_enclave(id)), "code");
+  tee::AgentLog other;
+  silent->evidence.event_log_format = tee::EventLogFormat::kCcel;
+  silent->evidence.event_log = other.finished();
+  EXPECT_EQ(broken(client(*service, network).verify_enclave(id)), "evidence.event_log");
 }
 
 // Attacks 18 and 30: another program on the same genuine machine, registered by the book.

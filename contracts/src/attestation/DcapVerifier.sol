@@ -184,7 +184,7 @@ contract DcapVerifier is IDcapVerifier {
         _authorityKey[id] = AuthorityKey(cert.x, cert.y, cert.subjectHash, cert.serial);
         _idOf[0][cert.serial] = id;
         (s.notAfter, s.signsCertificates) = (uint48(cert.notAfter), cert.isCa);
-        emit AuthorityAdded(id, cert.isCa);
+        emit AuthorityAdded(id, cert.isCa, development);
     }
 
     /// @inheritdoc IDcapVerifier
@@ -206,7 +206,7 @@ contract DcapVerifier is IDcapVerifier {
         for (uint256 i; i < serials.length; ++i) {
             _revoke(issuer, serials[i]);
         }
-        emit CrlUpdated(issuer, list.thisUpdate, list.nextUpdate);
+        emit CrlUpdated(issuer, list.thisUpdate, list.nextUpdate, development);
     }
 
     /// @dev Marks what is known under this serial, too, so that a quote need not look the serial up.
@@ -223,7 +223,7 @@ contract DcapVerifier is IDcapVerifier {
                 if (!_standing[id].signsCertificates) _forgetDocuments();
             }
         }
-        emit SerialRevoked(issuer, serial);
+        emit SerialRevoked(issuer, serial, development);
     }
 
     /// @dev A TCB signer is revoked: who had its key could have signed anything, and with any evaluation number.
@@ -231,7 +231,7 @@ contract DcapVerifier is IDcapVerifier {
         uint16 epoch = qeState.epoch + 1;
         delete qeState;
         qeState.epoch = epoch;
-        emit DocumentsForgotten(epoch);
+        emit DocumentsForgotten(epoch, development);
     }
 
     /// @inheritdoc IDcapVerifier
@@ -268,7 +268,7 @@ contract DcapVerifier is IDcapVerifier {
             sgx.pceId
         );
         _idOf[issuer][cert.serial] = id;
-        emit PckAdded(id, issuer, machine, sgx.fmspc);
+        emit PckAdded(id, issuer, machine, sgx.fmspc, development);
     }
 
     function _checkCertificate(Certificate memory cert, bytes32 issuer, bytes32 x, bytes32 y) private view {
@@ -331,7 +331,7 @@ contract DcapVerifier is IDcapVerifier {
         }
         _tcb[info.fmspc] =
             TcbState(levels, uint48(info.nextUpdate), info.evaluationNumber, qeState.epoch, uint48(info.issueDate));
-        emit TcbInfoUpdated(info.fmspc, info.evaluationNumber, info.nextUpdate);
+        emit TcbInfoUpdated(info.fmspc, info.evaluationNumber, info.nextUpdate, development);
     }
 
     /// @inheritdoc IDcapVerifier
@@ -356,7 +356,7 @@ contract DcapVerifier is IDcapVerifier {
             qe.attributesMask,
             qe.mrSigner
         );
-        emit QeIdentityUpdated(qe.evaluationNumber, qe.nextUpdate);
+        emit QeIdentityUpdated(qe.evaluationNumber, qe.nextUpdate, development);
     }
 
     function _checkDocument(bytes calldata json, bytes calldata signature, bytes32 signer) private view {
@@ -389,7 +389,7 @@ contract DcapVerifier is IDcapVerifier {
         PlatformTcb known = PlatformTcb.wrap(_keys[id]);
         if (_number(known) == number && svn < _qeSvn(known)) revert OlderThanKnown();
         _keys[id] = bytes32(bytes4(number)) | bytes32(bytes2(svn)) >> 32;
-        emit AttestationKeyAdded(id, pckId);
+        emit AttestationKeyAdded(id, pckId, development);
     }
 
     function _checkQe(bytes calldata qe) private view returns (uint16 svn) {

@@ -4,6 +4,9 @@ pragma solidity ^0.8.28;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {IDcapVerifier, PlatformTcb, VerifiedQuote} from "../interfaces/IDcapVerifier.sol";
 import {Enclave, EnclaveStatus, IEnclaveRegistry} from "../interfaces/IEnclaveRegistry.sol";
+import {Sha512} from "./Sha512.sol";
+import {TappRuntime} from "./TappRuntime.sol";
+import {TdQuote} from "./TdQuote.sol";
 
 /// @title EnclaveRegistry
 /// @notice Binds an enclave's signing address to the code that a TDX quote, verified here, measured.
@@ -13,11 +16,20 @@ contract EnclaveRegistry is IEnclaveRegistry {
         // place of its zeros. Seconds fit until 2106, and blocks as long. `nonceBlock`: of the latest quote.
         bytes32 word;
         address payee;
+        bool applicationProven;
         address signer;
         uint48 registeredAt;
         uint48 revokedAt;
         bytes32 codeHash;
         bytes32 platformId;
+    }
+
+    /// @dev What an ext says of its enclave.
+    struct Claim {
+        address signer;
+        bytes32 appHash;
+        uint256 nonceBlock;
+        bytes32 extHash;
     }
 
     enum State {
@@ -32,6 +44,7 @@ contract EnclaveRegistry is IEnclaveRegistry {
     error BadExt(string member);
     error StaleNonce(uint256 blockNumber);
     error ReportDataMismatch();
+    error BadRuntimeData();
     error BadSignature();
     error ZeroPayee();
     error PlatformChanged(bytes32 enclaveId);
@@ -64,24 +77,48 @@ contract EnclaveRegistry is IEnclaveRegistry {
         external
         returns (bytes32 enclaveId)
     {
-        if (payee == address(0)) revert ZeroPayee();
         VerifiedQuote memory q = verifier.verifyAndCache(quote);
-        (address signer, uint256 nonceBlock) = _checkExt(ext);
-        bytes32 extHash = keccak256(ext);
-        _checkReportData(q, signer, extHash);
-        bytes32 digest = keccak256(abi.encode(REGISTER_TAG, extHash, payee, keccak256(quote)));
-        (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecover(digest, signature);
-        if (problem != ECDSA.RecoverError.NoError || recovered != signer) revert BadSignature();
+        Claim memory c = _checkExt(ext);
+        _checkReportData(q, c.signer, c.extHash);
+        _checkConsent(c, payee, quote, signature);
+        return _register(q, c, payee, true);
+    }
 
+    /// @inheritdoc IEnclaveRegistry
+    function registerTapp(
+        bytes calldata quote,
+        bytes calldata ext,
+        bytes calldata runtimeData,
+        address payee,
+        bytes calldata signature
+    ) external returns (bytes32 enclaveId) {
+        VerifiedQuote memory q = verifier.verifyAndCache(quote);
+        Claim memory c = _checkExt(ext);
+        _checkRuntimeData(q, c, runtimeData);
+        _checkConsent(c, payee, quote, signature);
+        // slither-disable-next-line unused-return
+        (uint256 bodyAt,) = TdQuote.layout(quote);
+        q.codeHash = keccak256(abi.encode(TdQuote.platformHash(quote, bodyAt), c.appHash));
+        return _register(q, c, payee, false);
+    }
+
+    /// @dev Stores what was verified; a code hash is of one kind, so a record's `proven` never changes.
+    function _register(VerifiedQuote memory q, Claim memory c, address payee, bool proven)
+        private
+        returns (bytes32 enclaveId)
+    {
         Record storage r;
         bytes32 word;
-        (enclaveId, r, word) = _recordOf(signer, q, nonceBlock);
-        if (word == 0) (r.signer, r.registeredAt, r.codeHash) = (signer, uint48(block.timestamp), q.codeHash);
+        (enclaveId, r, word) = _recordOf(c.signer, q, c.nonceBlock);
+        if (word == 0) {
+            (r.signer, r.registeredAt, r.codeHash) = (c.signer, uint48(block.timestamp), q.codeHash);
+            r.applicationProven = proven;
+        }
         if (r.payee != payee) r.payee = payee;
         if (_platform(word) != q.platform) r.platformId = verifier.platformId(q.platform);
-        uint64 validUntil = _extend(r, q, nonceBlock);
+        uint64 validUntil = _extend(r, q, c.nonceBlock);
         emit EnclaveRegistered(
-            enclaveId, signer, payee, q.codeHash, r.platformId, uint8(q.status), validUntil, true, development
+            enclaveId, c.signer, payee, q.codeHash, r.platformId, uint8(q.status), validUntil, proven, development
         );
     }
 
@@ -109,6 +146,23 @@ contract EnclaveRegistry is IEnclaveRegistry {
             q.reportData0 != bytes32(bytes20(signer)) | extHash >> 160
                 || q.reportData1 != bytes32(uint256(extHash) << 96)
         ) revert ReportDataMismatch();
+    }
+
+    /// @dev Anyone may ask a Tapp service for evidence with a nonce of his own. So it is the signer's consent that counts,
+    ///      and the text says who may give it.
+    function _checkRuntimeData(VerifiedQuote memory q, Claim memory c, bytes calldata runtimeData) private pure {
+        if (!TappRuntime.names(runtimeData, c.extHash, c.signer)) revert BadRuntimeData();
+        (bytes32 first, bytes32 second) = Sha512.hash(runtimeData);
+        if (q.reportData0 != first || q.reportData1 != second) revert ReportDataMismatch();
+    }
+
+    /// @dev The signer agreed to this payee, with this very quote.
+    function _checkConsent(Claim memory c, address payee, bytes calldata quote, bytes calldata signature) private pure {
+        if (payee == address(0)) revert ZeroPayee();
+        bytes32 digest = keccak256(abi.encode(REGISTER_TAG, c.extHash, payee, keccak256(quote)));
+        // slither-disable-next-line unused-return
+        (address recovered, ECDSA.RecoverError problem,) = ECDSA.tryRecoverCalldata(digest, signature);
+        if (problem != ECDSA.RecoverError.NoError || recovered != c.signer) revert BadSignature();
     }
 
     /// @dev The record that a quote belongs to, if it may still change and the quote is newer than its latest.
@@ -182,7 +236,7 @@ contract EnclaveRegistry is IEnclaveRegistry {
         out.tcbStatus = uint8(uint256(r.word) >> 8);
         out.status = _status(r.word);
         out.development = development;
-        out.applicationProven = r.word != 0;
+        out.applicationProven = r.applicationProven;
     }
 
     function _validUntil(bytes32 word) private pure returns (uint64) {
@@ -198,17 +252,17 @@ contract EnclaveRegistry is IEnclaveRegistry {
     }
 
     /// @dev ext = abi.encode(tag, chainid, registry, signer, appHash, blockNumber, nonce): fresh, for this chain and
-    ///      this registry. With a static RTMR3 the code hash covers the application, so `appHash` is free.
-    function _checkExt(bytes calldata ext) private view returns (address signer, uint256) {
+    ///      this registry. Where RTMR3 is static the code hash covers the application, and `appHash` is free.
+    function _checkExt(bytes calldata ext) private view returns (Claim memory c) {
         if (ext.length != 224) revert BadExt("length");
-        (bytes32 tag, uint256 chainId, address registry, address who,, uint256 blockNumber, bytes32 nonce) =
+        (bytes32 tag, uint256 chainId, address registry, address signer, bytes32 appHash, uint256 at, bytes32 nonce) =
             abi.decode(ext, (bytes32, uint256, address, address, bytes32, uint256, bytes32));
         if (tag != ENCLAVE_TAG) revert BadExt("tag");
         if (chainId != block.chainid) revert BadExt("chainid");
         if (registry != address(this)) revert BadExt("registry");
-        if (who == address(0)) revert BadExt("signer");
-        if (_nonce(blockNumber) != nonce) revert StaleNonce(blockNumber);
-        return (who, blockNumber);
+        if (signer == address(0)) revert BadExt("signer");
+        if (_nonce(at) != nonce) revert StaleNonce(at);
+        return Claim(signer, appHash, at, keccak256(ext));
     }
 
     /// @dev The hash of one of the last 256 blocks.

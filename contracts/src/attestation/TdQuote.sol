@@ -64,6 +64,21 @@ library TdQuote {
         }
     }
 
+    /// @param at Where the TD report begins.
+    /// @return id keccak256(MRTD ‖ RTMR0..2 ‖ MRCONFIGID ‖ XFAM ‖ TDATTRIBUTES): the code without RTMR3.
+    function platformHash(bytes calldata quote, uint256 at) internal pure returns (bytes32 id) {
+        assembly ("memory-safe") {
+            let p := mload(0x40)
+            let body := add(quote.offset, at)
+            calldatacopy(p, add(body, 136), 48)
+            calldatacopy(add(p, 48), add(body, 328), 144)
+            calldatacopy(add(p, 192), add(body, 184), 48)
+            calldatacopy(add(p, 240), add(body, 128), 8)
+            calldatacopy(add(p, 248), add(body, 120), 8)
+            id := keccak256(p, 256)
+        }
+    }
+
     function reportData(bytes calldata quote, uint256 at) internal pure returns (bytes32, bytes32) {
         return (word(quote, at, 520), word(quote, at, 552));
     }

@@ -76,6 +76,8 @@ interface ICoOwnedINFT is IERC721Metadata, IERC2981, IERC7857, IERC7857Metadata 
     function ownerKeyHash(uint256 tokenId) external view returns (bytes32);
     /// @notice The code hash an enclave must have to seal this token's key for somebody.
     function codeHashOf(uint256 tokenId) external view returns (bytes32);
+    /// @notice The enclave that made this token's model.
+    function enclaveOf(uint256 tokenId) external view returns (bytes32);
     /// @notice The model a session produced.
     function artifact(uint256 sessionId) external view returns (Artifact memory);
     /// @notice The model behind a token.

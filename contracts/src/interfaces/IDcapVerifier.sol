@@ -48,15 +48,16 @@ struct VerifiedQuote {
 ///           3. updateTcbInfo(json, signature, signer), updateQeIdentity(json, signature, signer)
 ///           4. addPck(certificate, issuer), addAttestationKey(key ‖ QE report ‖ signature ‖ auth data, pck)
 ///         Afterwards a quote of that machine costs one P-256 verification.
+///         Every event says whether the root is a development one.
 interface IDcapVerifier {
-    event AuthorityAdded(bytes32 indexed id, bool signsCertificates);
-    event CrlUpdated(bytes32 indexed issuer, uint64 thisUpdate, uint64 nextUpdate);
-    event SerialRevoked(bytes32 indexed issuer, uint256 serial);
-    event TcbInfoUpdated(bytes6 indexed fmspc, uint32 evaluationNumber, uint64 nextUpdate);
-    event QeIdentityUpdated(uint32 evaluationNumber, uint64 nextUpdate);
-    event DocumentsForgotten(uint16 epoch);
-    event PckAdded(bytes32 indexed id, bytes32 indexed issuer, bytes32 platformId, bytes6 fmspc);
-    event AttestationKeyAdded(bytes32 indexed id, bytes32 indexed pck);
+    event AuthorityAdded(bytes32 indexed id, bool signsCertificates, bool development);
+    event CrlUpdated(bytes32 indexed issuer, uint64 thisUpdate, uint64 nextUpdate, bool development);
+    event SerialRevoked(bytes32 indexed issuer, uint256 serial, bool development);
+    event TcbInfoUpdated(bytes6 indexed fmspc, uint32 evaluationNumber, uint64 nextUpdate, bool development);
+    event QeIdentityUpdated(uint32 evaluationNumber, uint64 nextUpdate, bool development);
+    event DocumentsForgotten(uint16 epoch, bool development);
+    event PckAdded(bytes32 indexed id, bytes32 indexed issuer, bytes32 platformId, bytes6 fmspc, bool development);
+    event AttestationKeyAdded(bytes32 indexed id, bytes32 indexed pck, bool development);
 
     error WrongRoot();
     error WrongChain();

@@ -22,7 +22,8 @@ enum EnclaveStatus {
 /// @param tcbStatus The TCB status by the numbering of `IEnclaveRegistry.TcbStatus`.
 /// @param status The status at the time of the call.
 /// @param development True if the registry trusts the development root instead of Intel's.
-/// @param applicationProven True if the application layer, too, is proven on chain by the quote.
+/// @param applicationProven True if the quote proved the application, too, on chain. False: it proved the platform, and the
+///        enclave's signer names the application; who relies on that replays the machine's event log (0G Tapp).
 struct Enclave {
     address signer;
     address payee;
@@ -76,9 +77,23 @@ interface IEnclaveRegistry {
         external
         returns (bytes32 enclaveId);
 
+    /// @notice Registers or renews an enclave with evidence of 0G Tapp, which chooses the report data itself: the SHA-512 of
+    ///         a text that names ext's hash as nonce and the application's address as signer.
+    /// @dev As `register`, but code hash = keccak256(abi.encode(platformHash, appHash)), platformHash = keccak256(MRTD ‖
+    ///      RTMR0..2 ‖ MRCONFIGID ‖ XFAM ‖ TDATTRIBUTES), appHash as ext says: RTMR3 grows there, and the application is
+    ///      what the event log says, which is not replayed on chain. So `applicationProven` is false.
+    /// @param runtimeData The text, byte for byte as the service hashed it.
+    function registerTapp(
+        bytes calldata quote,
+        bytes calldata ext,
+        bytes calldata runtimeData,
+        address payee,
+        bytes calldata signature
+    ) external returns (bytes32 enclaveId);
+
     /// @notice Renews a registration that nothing changed in but time: the same enclave, payee, and platform with its
     ///         versions. By anyone: the quote says which enclave, registry and block it is for, and the payee stays.
-    /// @dev What a client verifies off chain is still the quote of the latest `register`: a renewal shows the same.
+    /// @dev A client verifies this quote off chain, with the certificates that an earlier one brought.
     /// @param quote The TDX quote; what follows its attestation key should be left out.
     /// @param appHash,blockNumber What the registry cannot know of the ext that the quote's report data binds.
     function renew(bytes calldata quote, bytes32 appHash, uint256 blockNumber) external returns (bytes32 enclaveId);

@@ -3,12 +3,14 @@ pragma solidity ^0.8.28;
 
 import {EnclaveRegistry} from "../../src/attestation/EnclaveRegistry.sol";
 import {Platform} from "./Platform.sol";
+import {Hasher} from "./Tapp.t.sol";
 
 /// @notice What attestation costs as whole transactions, with P-256 in Solidity (cancun) and by the precompile at
 ///         0x100 (osaka, 6900 gas; RIP-7212's costs 3450).
 /// forge-config: default.isolate = true
 contract AttestationGasTest is Platform {
     string private group;
+    Hasher private hasher = new Hasher();
 
     function transaction(address to, bytes memory data, string memory name) private returns (uint256 gas) {
         (bool ok,) = to.call(data);
@@ -67,6 +69,24 @@ contract AttestationGasTest is Platform {
         return abi.encodeCall(registry.renew, (quote, keccak256("app"), blockNumber));
     }
 
+    /// @dev Evidence of 0G Tapp, whose report data is the SHA-512 of a text of 132 bytes: two blocks.
+    function tappRegistration(uint256 blockNumber) private returns (bytes memory) {
+        bytes memory ext = extFor(signer, address(registry), blockNumber);
+        bytes memory text = bytes.concat(
+            '{"nonce":"',
+            bytes(avm.toString(abi.encodePacked(keccak256(ext)))),
+            '","signer":"',
+            bytes(avm.toString(abi.encodePacked(signer))),
+            '"}'
+        );
+        bytes memory report = put(body(584), 520, hasher.hash(text));
+        bytes32 any = keccak256("any");
+        put(report, 16, bytes.concat(any, bytes16(any)));
+        bytes memory quote = quoteOf(put(region4(report), 28, bytes.concat(bytes16(any))));
+        bytes memory signature = signEth(SIGNER_KEY, registerDigest(quote, ext, payee));
+        return abi.encodeCall(registry.registerTapp, (quote, ext, text, payee, signature));
+    }
+
     function measure(string memory evm, uint256 mostVerify, uint256 mostRenew) private {
         avm.setEvmVersion(evm);
         verifier.testPrecompile();
@@ -78,6 +98,9 @@ contract AttestationGasTest is Platform {
         transaction(address(registry), registration(901, 3850), "register again, whole quote");
         gas = transaction(address(registry), renewal(902), "renew, cut after the attestation key");
         assertLe(gas, mostRenew, "renewal");
+        transaction(address(registry), tappRegistration(903), "registerTapp, first, cut");
+        gas = transaction(address(registry), tappRegistration(904), "registerTapp again, cut");
+        assertLe(gas, mostRenew + 130_000, "Tapp");
     }
 
     function test_gas_solidity() public {

@@ -5,6 +5,7 @@ import {Test} from "../utils/Vm.sol";
 
 /// @notice Cheatcodes that only these tests need.
 interface AttestationVm {
+    function toString(bytes calldata value) external pure returns (string memory);
     function signP256(uint256 privateKey, bytes32 digest) external pure returns (bytes32 r, bytes32 s);
     function publicKeyP256(uint256 privateKey) external pure returns (uint256 x, uint256 y);
     function setBlockhash(uint256 blockNumber, bytes32 blockHash) external;

@@ -18,12 +18,17 @@ contract TestRegistry is IEnclaveRegistry {
         e.validUntil = type(uint64).max;
         e.status = EnclaveStatus.Active;
         e.development = true;
+        e.applicationProven = true;
     }
 
     function set(bytes32 enclaveId, EnclaveStatus status) external {
         Enclave storage e = _enclaves[enclaveId];
         e.status = status;
         e.revokedAt = status == EnclaveStatus.Revoked ? uint64(block.timestamp) : 0;
+    }
+
+    function setApplicationProven(bytes32 enclaveId, bool proven) external {
+        _enclaves[enclaveId].applicationProven = proven;
     }
 
     function setPayee(bytes32 enclaveId, address payee) external {
@@ -39,6 +44,14 @@ contract TestRegistry is IEnclaveRegistry {
     }
 
     function register(bytes calldata, bytes calldata, address, bytes calldata) external pure returns (bytes32) {
+        revert("TestRegistry: use add");
+    }
+
+    function registerTapp(bytes calldata, bytes calldata, bytes calldata, address, bytes calldata)
+        external
+        pure
+        returns (bytes32)
+    {
         revert("TestRegistry: use add");
     }
 

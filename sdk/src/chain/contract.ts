@@ -8,6 +8,7 @@ export interface DecodedLog<T> {
   args: T;
   transactionHash: Hex;
   blockNumber: number;
+  index: number;
 }
 
 // ethers' results as plain values: objects for structs, addresses in lower case.
@@ -116,6 +117,7 @@ export class BoundContract<
         ) as Events[K],
         transactionHash: toHash(log.transactionHash),
         blockNumber: log.blockNumber,
+        index: log.index,
       }));
   }
 }

@@ -1,7 +1,7 @@
 // The contracts as a client sees them: typed reads of coordinator, registry and token, each record
 // checked against the hashes that name it.
 import type { Provider } from 'ethers';
-import { fromHex, toHex, zeroAddress, type Hex } from '../base/bytes.js';
+import { fromHex, toAddress, toHash, toHex, zeroAddress, type Hex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
 import { keccak256 } from '../crypto/hash.js';
 import type { Network } from '../client/network.js';
@@ -130,6 +130,17 @@ export interface FinalRecord {
   jointLossMicroNats: number;
   txHash: Hex;
   block: number;
+}
+
+/** A quote that the registry verified, as its transaction brought it. */
+export interface Registration {
+  /** Of a renewal usually cut off behind the attestation key. */
+  quote: Uint8Array;
+  /** What the report data is about; a renewal tells it in parts. */
+  ext?: Uint8Array;
+  renewal?: { appHash: Hex; blockNumber: number };
+  /** 0G Tapp only. */
+  runtimeData?: Uint8Array;
 }
 
 export interface EnclaveRecord {
@@ -358,8 +369,13 @@ export class Sessions {
   }
 
   private async transactionInput(log: { txHash: Hex }): Promise<string> {
+    return (await this.transaction(log.txHash)).data;
+  }
+
+  private async transaction(hash: Hex): Promise<{ to: Hex | undefined; data: string }> {
     try {
-      return (await this.provider.getTransaction(log.txHash))?.data ?? '0x';
+      const found = await this.provider.getTransaction(hash);
+      return { to: found?.to == null ? undefined : toAddress(found.to), data: found?.data ?? '0x' };
     } catch (error) {
       throw chainError(error, 'eth_getTransactionByHash');
     }
@@ -435,17 +451,47 @@ export class Sessions {
     };
   }
 
-  /** Quote and ext of the latest registration, out of its transaction. */
-  async registration(id: Hex): Promise<{ quote: Uint8Array; ext: Uint8Array } | undefined> {
-    const logs = await this.registry.logs('EnclaveRegistered', [id]);
-    const last = logs.at(-1);
-    if (last === undefined) return undefined;
-    const input = await this.transactionInput({ txHash: last.transactionHash });
-    const call = this.registry.decode('register', input);
-    if (call === undefined) {
-      throw new FFEError('unsupported', 'the enclave was registered through another contract');
+  /** What the transactions that registered or renewed an enclave brought, newest first. One that came
+   * through another contract is passed over: its input is not the registry's. */
+  async *registrations(id: Hex): AsyncGenerator<Registration> {
+    const logs = [
+      ...(await this.registry.logs('EnclaveRegistered', [id])),
+      ...(await this.registry.logs('EnclaveRenewed', [id])),
+    ].sort((a, b) => b.blockNumber - a.blockNumber || b.index - a.index);
+    for (const { transactionHash } of logs) {
+      const { to, data } = await this.transaction(transactionHash);
+      const read = to === this.registry.address ? this.registrationIn(data) : undefined;
+      if (read !== undefined) yield read;
     }
-    return { quote: fromHex(call[0] as string), ext: fromHex(call[1] as string) };
+  }
+
+  private registrationIn(data: string): Registration | undefined {
+    const bytes = (value: unknown): Uint8Array => fromHex(value as string);
+    const plain = this.registry.decode('register', data);
+    if (plain !== undefined) return { quote: bytes(plain[0]), ext: bytes(plain[1]) };
+    const tapp = this.registry.decode('registerTapp', data);
+    if (tapp !== undefined) {
+      return { quote: bytes(tapp[0]), ext: bytes(tapp[1]), runtimeData: bytes(tapp[2]) };
+    }
+    const renewal = this.registry.decode('renew', data);
+    if (renewal === undefined) return undefined;
+    const [quote, appHash, blockNumber] = renewal as [string, Hex, bigint];
+    return { quote: fromHex(quote), renewal: { appHash, blockNumber: Number(blockNumber) } };
+  }
+
+  /** @throws FFEError `network` if the endpoint does not know the block */
+  async blockHash(number: number): Promise<Hex> {
+    const block = await this.provider.getBlock(number).catch((error: unknown) => {
+      throw chainError(error, 'eth_getBlockByNumber');
+    });
+    if (block?.hash == null) {
+      throw new FFEError(
+        'network',
+        `block ${number} is not known at this endpoint`,
+        'use a provider that keeps old blocks',
+      );
+    }
+    return toHash(block.hash);
   }
 
   async tokensOf(id: bigint): Promise<TokenView[]> {

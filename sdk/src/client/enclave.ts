@@ -1,16 +1,30 @@
 // The enclave service's HTTP interface (docs/spec/enclave-api.md) and the verification of an enclave:
 // quote, code, release, registry, terms. Nothing that the service says is believed.
-import { equalBytes, fromHex, fromUtf8, type Hex } from '../base/bytes.js';
+import { equalBytes, fromHex, fromUtf8, toHex, zeroHash, type Hex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
 import { exchange } from '../base/http.js';
 import { Fields, parseJson, type Json } from '../base/json.js';
+import type { Registration } from '../chain/sessions.js';
+import { keccak256 } from '../crypto/hash.js';
 import { enclaveId as enclaveIdOf, type SessionTerms } from '../session/terms.js';
-import { parseEnclaveExt, reportDataOf } from '../tee/binding.js';
+import {
+  enclaveExt,
+  parseEnclaveExt,
+  parseTappRuntimeData,
+  reportDataOf,
+} from '../tee/binding.js';
 import type { Check } from '../tee/checklist.js';
 import { collateralFromJson, type Collateral } from '../tee/collateral.js';
 import { fetchCollateral } from '../tee/collateral-source.js';
 import { evidenceFromJson, type Evidence } from '../tee/evidence.js';
-import { parseQuote, workloadId } from '../tee/quote.js';
+import {
+  completeQuote,
+  cutQuote,
+  parseQuote,
+  sameQuote,
+  workloadId,
+  type TdReport,
+} from '../tee/quote.js';
 import {
   developmentRoot,
   intelRoot,
@@ -78,40 +92,75 @@ export function requireEnclave(verification: EnclaveVerification): void {
   }
 }
 
-/** Event log and collateral from the enclave's service; collateral from Intel if none answers.
- * @throws FFEError `network` */
+// The newest quote with certificates: its own or, where it was cut, those of an older quote by the
+// same key.
+async function wholeQuote(
+  { quote }: Registration,
+  older: AsyncGenerator<Registration>,
+): Promise<Uint8Array> {
+  if (cutQuote(quote).length < quote.length) return quote;
+  for await (const earlier of older) {
+    if (cutQuote(earlier.quote).length === earlier.quote.length) continue;
+    try {
+      return completeQuote(quote, earlier.quote);
+    } catch (error) {
+      if (!(error instanceof FFEError)) throw error; // by another key
+    }
+  }
+  throw new FFEError(
+    'attestation',
+    "nothing on chain vouches for the newest quote's key",
+    'ask the operator to register the enclave again, with its certificates',
+  );
+}
+
+/** The quote with the event log and collateral of the enclave's service; from the chain and from
+ * Intel if none answers. @throws FFEError `network` */
 async function askOperator(
   { enclaveUrls, developmentRoot: simulator }: Network,
   id: Hex,
-  registered: Uint8Array,
+  newest: Registration,
+  older: AsyncGenerator<Registration>,
   signal?: AbortSignal,
 ): Promise<{ evidence: Evidence; collateral: Collateral }> {
+  const { runtimeData } = newest;
+  const known = runtimeData === undefined ? {} : { runtimeData };
   let why = 'no enclave service is configured';
   for (const url of enclaveUrls) {
     try {
       const answer = await new EnclaveService(url).ask('/v1/enclave', undefined, signal);
       const f = new Fields(answer, url);
       if (f.hex('enclaveId', 32) !== id) continue;
-      const evidence = evidenceFromJson(answer);
+      const { quote, eventLog } = evidenceFromJson(answer);
+      const collateral = collateralFromJson(f.member('collateral'));
       // A log belongs to one quote. That of another is left out, and the quote stands alone.
-      return {
-        evidence: equalBytes(evidence.quote, registered) ? evidence : { quote: registered },
-        collateral: collateralFromJson(f.member('collateral')),
-      };
+      const evidence = sameQuote(quote, newest.quote)
+        ? { quote, ...(eventLog !== undefined && { eventLog }), ...known }
+        : { quote: await wholeQuote(newest, older), ...known };
+      return { evidence, collateral };
     } catch (error) {
       if (!(error instanceof FFEError) || error.code === 'interrupted') throw error;
       why = error.message;
     }
   }
   if (simulator === undefined) {
-    const quote = parseQuote(registered);
-    return { evidence: { quote: registered }, collateral: await fetchCollateral(quote, signal) };
+    const quote = await wholeQuote(newest, older);
+    const collateral = await fetchCollateral(parseQuote(quote), signal);
+    return { evidence: { quote, ...known }, collateral };
   }
   throw new FFEError(
     'network',
     `no collateral for the enclave's quote: ${why}`,
     'check enclaveUrls in the network file',
   );
+}
+
+// Whether the quote is about this signer and this ext. That runtime data is what the quote was made
+// over is a check of its own.
+function binds({ runtimeData }: Evidence, td: TdReport, signer: Hex, ext: Uint8Array): boolean {
+  if (runtimeData === undefined) return equalBytes(reportDataOf(signer, ext), td.reportData);
+  const says = parseTappRuntimeData(runtimeData);
+  return says.signer === signer && says.nonce === toHex(keccak256(ext));
 }
 
 // Which release this code is, as a sentence.
@@ -140,7 +189,7 @@ function judgeLinks(intact: boolean, links: readonly Link[]): Check[] {
   });
 }
 
-/** Takes the registered quote from the chain and collateral from the enclave's service, and verifies
+/** Takes the newest quote from the chain and collateral from the enclave's service, and verifies
  * everything off chain. */
 export async function verifyEnclave(
   context: Context,
@@ -150,8 +199,10 @@ export async function verifyEnclave(
 ): Promise<EnclaveVerification> {
   const { network, sessions } = await context.parts();
   const record = await sessions.enclave(id);
-  const registration = record.state === 'unknown' ? undefined : await sessions.registration(id);
-  if (registration === undefined) {
+  const known = sessions.registrations(id);
+  const first = await known.next();
+  const newest = first.done === true ? undefined : first.value;
+  if (newest === undefined) {
     throw new FFEError(
       'attestation',
       `enclave ${id} is not registered`,
@@ -159,7 +210,7 @@ export async function verifyEnclave(
     );
   }
   const root = network.developmentRoot;
-  const { evidence, collateral } = await askOperator(network, id, registration.quote, signal);
+  const { evidence, collateral } = await askOperator(network, id, newest, known, signal);
   const quote = await verifyQuote(
     evidence,
     collateral,
@@ -168,17 +219,28 @@ export async function verifyEnclave(
     { ...context.options.policy, allowDevelopment: root !== undefined },
     context.surroundings.rollbackGuard,
   );
-  const { td } = quote.quote ?? parseQuote(registration.quote);
-  const code = workloadId(td);
-  const ext = parseEnclaveExt(registration.ext);
+  const { td } = quote.quote ?? parseQuote(evidence.quote);
+  const extBytes =
+    newest.ext ??
+    enclaveExt({
+      chainId: network.chainId,
+      registry: network.registry,
+      signer: record.signer,
+      appHash: newest.renewal?.appHash ?? zeroHash,
+      blockNumber: newest.renewal?.blockNumber ?? 0,
+      nonce: await sessions.blockHash(newest.renewal?.blockNumber ?? 0),
+    });
+  const ext = parseEnclaveExt(extBytes);
+  // Where the registry knows the platform alone, the event log says which application runs there.
+  const code = evidence.runtimeData === undefined ? workloadId(td) : quote.codeHash;
   // Where RTMR3 grows the event log names the code; otherwise the registers do.
-  const measured = quote.codeHash ?? code;
+  const measured = quote.codeHash ?? code ?? zeroHash;
   const release = releaseOf(network, measured, quote.simulated);
   const links: Link[] = [
     {
       name: 'binding',
       holds:
-        equalBytes(reportDataOf(record.signer, registration.ext), td.reportData) &&
+        binds(evidence, td, record.signer, extBytes) &&
         ext.signer === record.signer &&
         ext.registry === network.registry &&
         ext.chainId === network.chainId,
@@ -188,8 +250,14 @@ export async function verifyEnclave(
     {
       name: 'code',
       holds: code === record.codeHash && enclaveIdOf(record.signer, code) === id,
-      detail: `measured code ${code}`,
-      advice: 'the registry holds another code hash than the quote proves: refuse it',
+      detail:
+        code === undefined
+          ? 'no event log came with the quote, so nothing says which application runs'
+          : `measured code ${code}`,
+      advice:
+        code === undefined
+          ? 'ask the operator to serve the event log of this quote'
+          : 'the registry holds another code hash than the quote proves: refuse it',
     },
     {
       name: 'release',

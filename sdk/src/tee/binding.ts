@@ -1,6 +1,7 @@
 // What binds a quote to a signer, a chain and a registry (docs/spec/attestation.md).
-import { concat, fromHex, toHex, type Hex } from '../base/bytes.js';
+import { concat, fromHex, fromUtf8, toHex, type Hex } from '../base/bytes.js';
 import { FFEError } from '../base/errors.js';
+import { Fields, parseJson } from '../base/json.js';
 import { keccak256 } from '../crypto/hash.js';
 
 const WORD = 32;
@@ -48,6 +49,29 @@ export function parseEnclaveExt(ext: Uint8Array): EnclaveExt {
     blockNumber: uint(5, 'block number'),
     nonce: toHex(word(6)),
   };
+}
+
+const uintWord = (value: number): Uint8Array => fromHex(`0x${value.toString(16).padStart(64, '0')}`);
+const addressWord = (address: Hex): Uint8Array => concat(new Uint8Array(12), fromHex(address));
+
+/** The inverse of parseEnclaveExt. */
+export const enclaveExt = (ext: EnclaveExt): Uint8Array =>
+  concat(
+    keccak256('ffe.enclave.v1'),
+    uintWord(ext.chainId),
+    addressWord(ext.registry),
+    addressWord(ext.signer),
+    fromHex(ext.appHash),
+    uintWord(ext.blockNumber),
+    fromHex(ext.nonce),
+  );
+
+/** What 0G Tapp's runtime data names; its SHA-512 is the report data there.
+ * @throws FFEError `bad_input` */
+export function parseTappRuntimeData(text: Uint8Array): { nonce: Hex; signer: Hex } {
+  const what = 'Tapp runtime data';
+  const f = new Fields(parseJson(fromUtf8(text, what), what), what);
+  return { nonce: f.hex('nonce', 32), signer: f.hex('signer', 20) };
 }
 
 /** signer ‖ keccak256(ext) ‖ zeros, 64 bytes. */

@@ -9,6 +9,9 @@ const MAX_TRAILING = 16 * 1024;
 const TD10_SIZE = 584;
 const TD15_SIZE = 648;
 const QE_REPORT_SIZE = 384;
+const LENGTH_SIZE = 4; // of the signature section
+const SIGNATURE_SIZE = 64;
+const KEY_SIZE = 64;
 const INTEL_VENDOR = Uint8Array.of(
   ...[0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 7],
 );
@@ -185,8 +188,8 @@ export function parseQuote(blob: Uint8Array): Quote {
   const sectionSize = input.u32('signature section size');
   const sectionAt = input.offset;
   const section = new Reader(input.take(sectionSize, 'signature section'), 'quote', sectionAt);
-  const signature = section.take(64, 'quote signature');
-  const attestationKey = section.take(64, 'attestation key');
+  const signature = section.take(SIGNATURE_SIZE, 'quote signature');
+  const attestationKey = section.take(KEY_SIZE, 'attestation key');
   expectCertification(section, 6, 'certification data type');
   const qeAt = section.offset;
   const qe = readQeReport(section.take(QE_REPORT_SIZE, 'QE report'), qeAt);
@@ -218,6 +221,41 @@ export function parseQuote(blob: Uint8Array): Quote {
     size: input.offset,
     trailing,
   };
+}
+
+/** A quote without its certification data, as the chain takes it where it knows the machine: header,
+ * body, length, signature, attestation key. @throws FFEError as parseQuote */
+export function cutQuote(blob: Uint8Array): Uint8Array {
+  const input = new Reader(blob.subarray(0, MAX_QUOTE), 'quote');
+  readTdReport(input, readBodyDescriptor(input, readHeader(input)));
+  input.take(LENGTH_SIZE + SIGNATURE_SIZE + KEY_SIZE, 'signature and attestation key');
+  return blob.subarray(0, input.offset);
+}
+
+/** Whether two blobs are one quote, cut or whole. */
+export const sameQuote = (a: Uint8Array, b: Uint8Array): boolean =>
+  equalBytes(cutQuote(a), cutQuote(b));
+
+/** `cut` with the certification data of `whole`, a quote by the same attestation key.
+ * @throws FFEError `bad_input` if it is by another */
+export function completeQuote(cut: Uint8Array, whole: Uint8Array): Uint8Array {
+  const ours = cutQuote(cut);
+  const theirs = cutQuote(whole);
+  if (!equalBytes(ours.subarray(-KEY_SIZE), theirs.subarray(-KEY_SIZE))) {
+    fail(
+      'bad_input',
+      'the two are by different attestation keys',
+      'certification data vouches for one key only',
+    );
+  }
+  const tail = SIGNATURE_SIZE + KEY_SIZE;
+  // The length is that of the section which is put together here.
+  return concat(
+    ours.subarray(0, -(tail + LENGTH_SIZE)),
+    theirs.subarray(-(tail + LENGTH_SIZE), -tail),
+    ours.subarray(-tail),
+    whole.subarray(theirs.length),
+  );
 }
 
 /** What runs, RTMR3 included. */
