@@ -1,10 +1,13 @@
 #!/usr/bin/env node
-// Usage: coverage.js lcov.info 98. Fails below the given percentage of lines or branches, taken
-// over all files of coordinator, token, verifier and their libraries.
+// Usage: coverage.js lcov.info 98 [attestation]. Fails below the given percentage of lines or branches, taken
+// over all files of coordinator, token, verifier and their libraries, or over those of attestation.
 "use strict";
 const fs = require("fs");
-const [file, least] = process.argv.slice(2);
-const ours = /^src\/(FFECoordinator|CoOwnedINFT|ERC7857Verifier|libraries\/\w+)\.sol$/;
+const [file, least, part] = process.argv.slice(2);
+const ours =
+  part === "attestation"
+    ? /^src\/attestation\/\w+\.sol$/
+    : /^src\/(FFECoordinator|CoOwnedINFT|ERC7857Verifier|libraries\/\w+)\.sol$/;
 
 const rows = [];
 let row = null;

@@ -7,10 +7,17 @@ import { describe, expect, test } from 'vitest';
 import { fromHex, toHex, type Hex } from '../src/base/bytes.js';
 import { parseJson, type Json } from '../src/base/json.js';
 import { enclaveId } from '../src/session/terms.js';
-import { parseEnclaveExt, reportDataOf } from '../src/tee/binding.js';
+import { keccak256 } from '../src/crypto/hash.js';
+import {
+  enclaveExt,
+  parseEnclaveExt,
+  parseTappRuntimeData,
+  reportDataOf,
+} from '../src/tee/binding.js';
 import { collateralFromJson } from '../src/tee/collateral.js';
+import { evidenceFromJson, type Evidence } from '../src/tee/evidence.js';
 import type { Policy } from '../src/tee/policy.js';
-import { parseQuote, workloadId } from '../src/tee/quote.js';
+import { completeQuote, cutQuote, parseQuote, sameQuote, workloadId } from '../src/tee/quote.js';
 import {
   developmentRoot,
   firstFailed,
@@ -83,10 +90,49 @@ describe('development vectors', () => {
     expect(enclaveId(ext.signer, workloadId(td))).toBe(item.enclaveId);
   });
 
+  test('a registration of 0G Tapp: the service hashes a text, the log names the code', async () => {
+    const file = vectorFile('tee/tapp.json');
+    const item = file.tapp;
+    const ext = fromHex(item.ext);
+    const evidence = evidenceFromJson(item);
+    const anchor = developmentRoot(fromHex(file.root));
+    const bundle = collateralFromJson(file.collateral);
+    const judged = async (e: Evidence): Promise<Verification> =>
+      verifyQuote(e, bundle, anchor, file.time, development);
+    const v = await judged(evidence);
+    expect(failed(v)).toBe('');
+    expect(v.codeHash).toBe(item.codeHash);
+    const { signer, appHash } = parseEnclaveExt(ext);
+    expect(appHash).toBe(item.appHash);
+    const says = parseTappRuntimeData(evidence.runtimeData as Uint8Array);
+    expect(says).toEqual({ nonce: toHex(keccak256(ext)), signer });
+    expect(enclaveId(signer, v.codeHash as Hex)).toBe(item.enclaveId);
+    const respaced = new TextEncoder().encode(item.runtimeText.replace('{', '{ '));
+    expect(failed(await judged({ ...evidence, runtimeData: respaced }))).toBe(
+      'evidence.runtime_data',
+    );
+  });
+
+  test('a cut quote is completed by the same key only', async () => {
+    const whole = fromHex((vectors.cases as Case[])[0].quote);
+    const fresh = fromHex(vectors.register.quote);
+    const cut = cutQuote(fresh);
+    expect(sameQuote(cut, fresh)).toBe(true);
+    expect(sameQuote(cut, whole)).toBe(false);
+    const completed = completeQuote(cut, whole);
+    expect(failed(await verifyQuote(completed, collateral, root, time, development))).toBe('');
+    expect(parseQuote(completed).td.reportData).toEqual(parseQuote(fresh).td.reportData);
+    const foreign = Uint8Array.from(cut);
+    foreign.set([(cut.at(-1) as number) ^ 1], cut.length - 1);
+    expect((await failure(() => completeQuote(foreign, whole))).code).toBe('bad_input');
+    expect((await failure(() => cutQuote(cut.subarray(0, -1)))).code).toBe('bad_input');
+  });
+
   for (const c of vectorCases('tee/binding.json')) {
     test(`binding at block ${c.blockNumber}`, () => {
       const ext = parseEnclaveExt(fromHex(c.ext));
       expect(ext.appHash).toBe(c.appHash);
+      expect(toHex(enclaveExt(ext))).toBe(c.ext);
       expect(toHex(reportDataOf(ext.signer, fromHex(c.ext)))).toBe(c.reportData);
     });
   }

@@ -15,7 +15,8 @@ import {
 import { createWalletClient, http } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { toAddress, type Hex } from '../src/base/bytes.js';
+import { toAddress, toHex, type Hex } from '../src/base/bytes.js';
+import { EnclaveRegistryAbi } from '../src/chain/abi/EnclaveRegistry.js';
 import { FFEError } from '../src/base/errors.js';
 import { FFECoordinatorAbi } from '../src/chain/abi/FFECoordinator.js';
 import { Account } from '../src/chain/wallet.js';
@@ -611,4 +612,44 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     expect(events).toEqual(['expired']);
     expect(over).toBeInstanceOf(FFEError);
   });
+
+  test('after a renewal the newest quote counts, whoever shows it', async () => {
+    const { opened } = await ffe().status(sessionId);
+    const id = opened.terms.enclaveId;
+    const service = net.network.enclaveUrls[0] as string;
+    const stale = await (await fetch(`${service}/v1/enclave`)).text();
+    const reportData = async (change: Partial<Network> = {}): Promise<string> => {
+      const v = await ffe(undefined, change).verifyEnclave(id);
+      expect(v.accepted).toBe(true);
+      return toHex(v.quote.quote?.td.reportData as Uint8Array);
+    };
+    const first = await reportData();
+    const registry = new Contract(net.network.registry, [...EnclaveRegistryAbi], net.provider);
+    const validUntil = async (): Promise<bigint> =>
+      ((await registry.getFunction('enclave')(id)) as { validUntil: bigint }).validUntil;
+    const before = await validUntil();
+    await net.passTime(6 * 86_400 + 12 * 3600);
+    while ((await validUntil()) === before) await new Promise((wait) => setTimeout(wait, 200));
+
+    let newest = await reportData();
+    while (newest === first) newest = await reportData(); // until its service shows it, too
+    const behind = await proxy(service, (path, answer) =>
+      path === '/v1/enclave' ? stale : answer,
+    );
+    // Of the renewal's calldata: selector, three words, a length, and 600 bytes into the quote.
+    const selector = registry.interface.getFunction('renew')?.selector as string;
+    const at = new RegExp(`("input":"${selector}[0-9a-f]{${2 * (4 * 32 + 600)}})(.)`);
+    const lying = await proxy(net.network.rpcUrl, (_, answer) =>
+      answer.replace(at, (_all, head: string, digit: string) => head + (digit === '0' ? '1' : '0')),
+    );
+    try {
+      expect(await reportData({ enclaveUrls: [behind.url] })).toBe(newest);
+      const v = await ffe(undefined, { rpcUrl: lying.url }).verifyEnclave(id);
+      expect(v.accepted).toBe(false);
+      expect((await failure(() => requireEnclave(v))).reason).toBe('quote.signature');
+    } finally {
+      await behind.stop();
+      await lying.stop();
+    }
+  }, 120_000);
 });

@@ -1,10 +1,9 @@
 // The enclave's evidence and its place in the registry.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
-
-#include <chrono>
 
 #include "aggregator/collateral_feed.hpp"
 #include "aggregator/enclave.hpp"

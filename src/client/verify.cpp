@@ -50,8 +50,7 @@ bool binds(const tee::Evidence& evidence, const tee::Quote& quote, const Address
   }
   // That the text is the one the quote was made over is a check of its own.
   const tee::TappRuntimeData says = tee::parse_tapp_runtime_data(evidence.runtime_data);
-  return says.signer == signer &&
-         std::ranges::equal(says.nonce, crypto::keccak256(ext).bytes);
+  return says.signer == signer && std::ranges::equal(says.nonce, crypto::keccak256(ext).bytes);
 }
 
 // Which release this code is, as a sentence; empty if none.
@@ -116,10 +115,10 @@ Bytes Client::ext_of(const session::Registry::Registration& newest, const Addres
   if (!newest.ext.empty()) return newest.ext;
   const auto block = rpc_.block(newest.block_number);
   if (!block) {
-    throw Error(ErrorCode::kNetwork,
-                "block " + std::to_string(newest.block_number) + " is not known at " +
-                    network_.rpc_url,
-                "use a provider that keeps old blocks");
+    throw Error(
+        ErrorCode::kNetwork,
+        "block " + std::to_string(newest.block_number) + " is not known at " + network_.rpc_url,
+        "use a provider that keeps old blocks");
   }
   return tee::enclave_ext(network_.chain_id, network_.registry, signer, newest.app_hash,
                           newest.block_number, block->hash);

@@ -62,7 +62,8 @@ std::optional<Registry::Registration> Registry::registration(const H256& tx_hash
   for (const char* name : {"register", "registerTapp", "renew"}) {
     const evm::Function& function = contract_.abi().function(name);
     const evm::Selector selector = function.selector();
-    if (!std::ranges::equal(selector.bytes, ByteView(input).first(std::min<size_t>(4, input.size())))) {
+    if (!std::ranges::equal(selector.bytes,
+                            ByteView(input).first(std::min<size_t>(4, input.size())))) {
       continue;
     }
     const evm::Value call = function.decode_call(input);

@@ -284,7 +284,8 @@ std::vector<H256> RevocationList::serials() const {
     const ASN1_INTEGER* number = X509_REVOKED_get0_serialNumber(sk_X509_REVOKED_value(entries, i));
     const int size = ASN1_STRING_length(number);
     if (size > 32) {
-      throw Error(ErrorCode::kBadInput, "CRL: a serial number of " + std::to_string(size) + " bytes",
+      throw Error(ErrorCode::kBadInput,
+                  "CRL: a serial number of " + std::to_string(size) + " bytes",
                   "fetch the collateral again");
     }
     const unsigned char* data = ASN1_STRING_get0_data(number);

@@ -104,7 +104,7 @@ class Service {
   aggregator::Registrar& registrar() { return registrar_; }
   session::Registry& registry() { return registry_; }
 
-  std::optional<tee::Collateral> collateral;  // served instead of the current one
+  std::optional<tee::Collateral> collateral;              // served instead of the current one
   std::shared_ptr<const aggregator::Registration> shown;  // the same for the evidence
 
  private:
@@ -294,8 +294,8 @@ TEST_F(EnclavePath, AnEnclaveOnTappIsKnownByItsLog) {
   if (!tee::fake_tapp_runs()) GTEST_SKIP() << tee::kNoTapp;
   tee::SimulatedPlatform& machine = *world_->platform;
   tee::AgentLog log;
-  tee::SimulatedPlatform td =
-      tee::SimulatedPlatform::open(world_->folder.path() / "platform", world_->folder.path() / "program");
+  tee::SimulatedPlatform td = tee::SimulatedPlatform::open(world_->folder.path() / "platform",
+                                                           world_->folder.path() / "program");
   const auto grow = [&](const std::string& operation, const Json& content) {
     log.add(operation, content);
     td.extend(log.digests().back());

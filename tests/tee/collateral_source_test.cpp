@@ -14,6 +14,9 @@
 #include "net/http_server.hpp"
 #include "tee/openssl.hpp"
 #include "tee/samples.hpp"
+#include "tee/simulated.hpp"
+#include "tee/tcb.hpp"
+#include "tee/x509.hpp"
 
 namespace ffe::tee {
 namespace {
@@ -33,6 +36,12 @@ struct Document {
   std::string body, header, chain;
 };
 
+std::string authority_of(const Collateral& c) {
+  const bool platform = parse_pem_chain(c.pck_crl_issuer_chain, 2)[0].common_name().find(
+                            "Platform") != std::string::npos;
+  return platform ? "platform" : "processor";
+}
+
 std::map<std::string, Document> documents(const Collateral& c) {
   auto text = [](const Bytes& bytes) { return std::string(bytes.begin(), bytes.end()); };
   auto signed_document = [](const char* member, const std::string& document,
@@ -41,12 +50,12 @@ std::map<std::string, Document> documents(const Collateral& c) {
            to_hex(signature.bytes) + "\"}";
   };
   return {{"/sgx/certification/v4/pckcrl",
-           {{{"ca", "platform"}, {"encoding", "der"}},
+           {{{"ca", authority_of(c)}, {"encoding", "der"}},
             text(c.pck_crl),
             "SGX-PCK-CRL-Issuer-Chain",
             percent_encoded(c.pck_crl_issuer_chain)}},
           {"/tdx/certification/v4/tcb",
-           {{{"fmspc", "b0c06f000000"}},
+           {{{"fmspc", to_hex(parse_tcb_info(c.tcb_info).fmspc.bytes)}},
             signed_document("tcbInfo", c.tcb_info, c.tcb_info_signature),
             "TCB-Info-Issuer-Chain",
             percent_encoded(c.tcb_info_issuer_chain)}},
@@ -179,6 +188,39 @@ TEST(CollateralSource, FetchesOverHttpsFromAnAuthorityThatIsTrusted) {
       << "nobody vouches for this server's certificate";
   options.ca_file = pccs.ca_file();
   EXPECT_EQ(to_json(CollateralSource(options).get(quote, kIntelTime)), to_json(recorded));
+}
+
+// A server that falls back, or is made to, does not take a client's newer copy from it.
+TEST(CollateralSource, AServerThatGoesBackIsNotFollowed) {
+  TempDir folder;
+  write_file_atomic(folder.path() / "program", as_bytes(std::string("program")));
+  const SimulatedPlatform platform =
+      SimulatedPlatform::create(folder.path() / "p", folder.path() / "program");
+  const Quote quote = parse_quote(platform.quote_bytes({}));
+  const auto served = [&](uint32_t number, int64_t issued) {
+    return platform.collateral(
+        SimulatedCollateralOptions{.issued = issued, .evaluation_number = number});
+  };
+  const int64_t issued = kSimulatedTime - 5 * 86400;
+  int64_t now = kSimulatedTime;
+  const auto got = [&](const Collateral& answers) {
+    FakePccs pccs(answers);
+    CollateralSource source(
+        {.url = pccs.url(), .root_crl_url = "", .cache_dir = folder.path() / "cache"});
+    Collateral out = source.get(quote, now += 86400);
+    EXPECT_EQ(pccs.requests(), 4);
+    return to_json(out);
+  };
+  const Collateral first = served(7, issued), later = served(7, issued + 86400),
+                   raised = served(8, issued + 86400);
+  EXPECT_EQ(got(first), to_json(first));
+  EXPECT_EQ(got(later), to_json(later)) << "issued again";
+  EXPECT_EQ(got(first), to_json(later)) << "issued earlier";
+  EXPECT_EQ(got(raised), to_json(raised));
+  EXPECT_EQ(got(served(7, issued + 2 * 86400)), to_json(raised)) << "a lower number";
+  now = collateral_expiry(raised);
+  const Collateral old = served(6, now);
+  EXPECT_EQ(got(old), to_json(old)) << "the copy has expired; a verifier judges by what it saw";
 }
 
 TEST(CollateralSource, UnknownMachineAndDamagedCache) {

@@ -1,5 +1,5 @@
-// The platform's side of 0G Tapp as a real gRPC server (tapp/fake_tapp.mjs): it makes runtime data and
-// hashes it; its quotes come from whoever made the machine.
+// The platform's side of 0G Tapp as a real gRPC server (tapp/fake_tapp.mjs): it makes runtime data
+// and hashes it; its quotes come from whoever made the machine.
 #pragma once
 
 #include <fcntl.h>

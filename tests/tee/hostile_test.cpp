@@ -37,6 +37,39 @@ const Fixture& fixture() {
   return made;
 }
 
+// A quote as a renewal brings it to the chain, and its certificates from another of the same
+// machine.
+TEST(Hostile, ACutQuoteIsCompletedByTheSameKeyOnly) {
+  for (const SimulatedQuoteOptions& options :
+       {SimulatedQuoteOptions{}, SimulatedQuoteOptions{.version = 5, .td15 = true}}) {
+    FixedBytes<64> data;
+    data[3] = 7;
+    const SimulatedPlatform& platform = *fixture().platform;
+    const Bytes fresh = platform.quote_bytes(data, options),
+                old = platform.quote_bytes({}, options);
+    const ByteView cut = cut_quote(fresh);
+    EXPECT_LT(cut.size(), fresh.size());
+    EXPECT_TRUE(same_quote(cut, fresh));
+    EXPECT_FALSE(same_quote(cut, old));
+    const Bytes completed = complete_quote(cut, old);
+    EXPECT_TRUE(same_quote(completed, fresh));
+    const Verification v = fixture().judge(completed);
+    EXPECT_TRUE(v.accepted) << shown(v);
+    EXPECT_EQ(v.quote->td.report_data, data);
+    EXPECT_THROW(parse_quote(cut), Error);
+    for (size_t size = 0; size < cut.size(); ++size) {
+      EXPECT_THROW(cut_quote(cut.first(size)), Error) << size;
+    }
+    Bytes foreign(cut.begin(), cut.end());
+    foreign.back() ^= 1;  // another key
+    EXPECT_THROW(complete_quote(foreign, old), Error);
+    // The length of the older quote counts, whatever the renewal said.
+    Bytes lying(cut.begin(), cut.end());
+    lying[cut.size() - 132] ^= 0xff;
+    EXPECT_TRUE(fixture().judge(complete_quote(lying, old)).accepted);
+  }
+}
+
 void every_flip_is_refused(const Bytes& quote) {
   ASSERT_TRUE(fixture().judge(quote).accepted);
   Bytes changed = quote;

@@ -1,12 +1,16 @@
 // Writes tests/vectors/tee/development.json: one simulated platform with quotes and the verdict
-// each must get, for the implementations in other languages. Usage: tee_vectors > development.json
+// each must get, for the implementations in other languages. Usage: tee_vectors > development.json;
+// tee_vectors tapp > tapp.json for evidence of 0G Tapp.
 #include <iostream>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
 #include "base/log.hpp"
+#include "crypto/hash.hpp"
 #include "crypto/keccak.hpp"
 #include "crypto/secp256k1.hpp"
+#include "tee/agent_log.hpp"
+#include "tee/application.hpp"
 #include "tee/binding.hpp"
 #include "tee/simulated.hpp"
 #include "tee/verify.hpp"
@@ -60,9 +64,49 @@ Json register_case(const SimulatedPlatform& platform, const Collateral& collater
   return out;
 }
 
+// What EnclaveRegistry.registerTapp() takes, with the event log that a client replays.
+Json tapp_case(SimulatedPlatform& platform) {
+  crypto::PrivateKey key =
+      crypto::PrivateKey::from(crypto::keccak256("ffe development vector Tapp application").bytes);
+  Address registry = address_from_hex("0x1111111111111111111111111111111111111111");
+  Address payee = address_from_hex("0x3333333333333333333333333333333333333333");
+  H256 nonce = crypto::keccak256("ffe development vector block 78");
+  AgentLog log;
+  for (unsigned i = 0; i < 3; ++i) {
+    log.add_boot(i, crypto::sha384(as_bytes("ffe.simulator.rtmr" + std::to_string(i))));
+  }
+  log.add("start_app", {{"app_id", "ffe"},
+                        {"result", "success"},
+                        {"compose_hash", std::string(96, 'a')},
+                        {"image_hash", {{"ffe", "sha256:" + std::string(64, 'c')}}}});
+  platform.extend(log.digests().back());
+  H256 application = application_hash(parse_ccel(log.finished()));
+  Bytes ext = enclave_ext(31337, registry, key.address(), application, 78, nonce);
+  std::string runtime = "{\"nonce\":\"" + to_hex0x(crypto::keccak256(ext).bytes) +
+                        "\",\"signer\":\"" + to_hex0x(key.address().bytes) + "\"}";
+  Bytes quote = platform.quote_bytes(crypto::sha512(as_bytes(runtime)));
+  H256 code = code_hash(platform_hash(parse_quote(quote).td), application);
+  return {{"registry", to_hex0x(registry.bytes)},
+          {"blockNumber", 78},
+          {"nonce", to_hex0x(nonce.bytes)},
+          {"signer", to_hex0x(key.address().bytes)},
+          {"payee", to_hex0x(payee.bytes)},
+          {"ext", to_hex0x(ext)},
+          {"quote", to_hex0x(quote)},
+          {"eventLogFormat", "ccel"},
+          {"eventLog", to_base64(log.finished())},
+          {"runtimeData", to_base64(as_bytes(runtime))},
+          {"runtimeText", runtime},
+          {"appHash", to_hex0x(application.bytes)},
+          {"codeHash", to_hex0x(code.bytes)},
+          {"enclaveId", to_hex0x(enclave_id(key.address(), code).bytes)},
+          {"signature", to_hex0x(key.sign(register_digest(ext, payee, quote)).bytes)}};
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  const bool tapp = argc > 1 && std::string_view(argv[1]) == "tapp";
   init_log("error");
   TempDir folder;
   std::string program = "ffe development vector";
@@ -83,10 +127,15 @@ int main() {
               {"intermediate", to_hex0x(platform.intermediate_der())},
               {"pck", to_hex0x(platform.pck_der())},
               {"tcbSigning", to_hex0x(platform.tcb_signing_der())},
-              {"collateral", to_json(collateral)},
-              {"ext", to_hex0x(ext)},
+              {"collateral", to_json(collateral)}};
+  if (tapp) {
+    out["tapp"] = tapp_case(platform);
+    std::cout << out.dump(1) << "\n";
+    return 0;
+  }
+  out.update({{"ext", to_hex0x(ext)},
               {"signer", to_hex0x(signer.bytes)},
-              {"reportData", to_hex0x(data.bytes)}};
+              {"reportData", to_hex0x(data.bytes)}});
   out["cases"] = {
       quote_case(platform, collateral, data, "version 4", {}),
       quote_case(platform, collateral, data, "version 5, TD report 1.5",

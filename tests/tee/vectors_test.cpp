@@ -5,6 +5,7 @@
 #include "base/hex.hpp"
 #include "crypto/secp256k1.hpp"
 #include "tee/binding.hpp"
+#include "tee/evidence.hpp"
 #include "tee/samples.hpp"
 #include "tee/simulated.hpp"
 
@@ -64,6 +65,26 @@ TEST(Vectors, Registration) {
   auto signature = fixed_from_hex<65>(json_string(item, "signature", file));
   EXPECT_EQ(crypto::recover(digest, signature), ext.signer);
   EXPECT_EQ(to_hex0x(enclave_id(ext.signer, workload_id(*v.quote)).bytes),
+            json_string(item, "enclaveId", file));
+}
+
+TEST(Vectors, TappRegistration) {
+  const char* file = FFE_SOURCE_DIR "/tests/vectors/tee/tapp.json";
+  Json json = parse_json(read_text_file(file), file);
+  const Json& item = json_member(json, "tapp", file);
+  const Evidence evidence = evidence_from_json(item);
+  const Bytes bytes = from_hex(json_string(item, "ext", file));
+  const EnclaveExt ext = parse_enclave_ext(bytes);
+  EXPECT_NO_THROW(check_evidence(evidence, report_data(ext.signer, bytes)));
+  Verification v =
+      verify(evidence, collateral_from_json(json_member(json, "collateral", file)),
+             development_root(from_hex(json_string(json, "root", file))),
+             static_cast<int64_t>(json_uint(json, "time", file)), Policy::development());
+  EXPECT_TRUE(v.accepted) << shown(v);
+  ASSERT_TRUE(v.code_hash);
+  EXPECT_EQ(to_hex0x(v.code_hash->bytes), json_string(item, "codeHash", file));
+  EXPECT_EQ(*v.code_hash, code_hash(platform_hash(v.quote->td), ext.app_hash));
+  EXPECT_EQ(to_hex0x(enclave_id(ext.signer, *v.code_hash).bytes),
             json_string(item, "enclaveId", file));
 }
 

@@ -5,7 +5,8 @@ import {DcapParser} from "../../src/attestation/DcapParser.sol";
 import {DcapVerifier} from "../../src/attestation/DcapVerifier.sol";
 import {Der} from "../../src/attestation/Der.sol";
 import {IDcapVerifier, PlatformTcb, TcbStatus, VerifiedQuote} from "../../src/interfaces/IDcapVerifier.sol";
-import {CertSpec} from "./Pki.sol";
+import {Vm} from "../utils/Vm.sol";
+import {CertSpec, lastWord} from "./Pki.sol";
 import {Platform} from "./Platform.sol";
 
 /// @notice Every check of the verifier, reached by input that passes all checks before it.
@@ -39,6 +40,32 @@ contract DcapVerifierTest is Platform {
         vm.expectRevert(IDcapVerifier.WrongRoot.selector);
         new DcapVerifier(x, y, 0, true);
         assertFalse(new DcapVerifier(x, y, 0, false).development(), "production");
+    }
+
+    /// @dev attack §7.23: who reads the log alone sees it, too.
+    function test_events_sayThatTheRootIsADevelopmentOne() public {
+        vm.recordLogs();
+        teachAll();
+        verifier.updateCrl(rootCrl(NOW, list(0x51)), 0);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        bytes32[8] memory kinds = [
+            IDcapVerifier.AuthorityAdded.selector,
+            IDcapVerifier.CrlUpdated.selector,
+            IDcapVerifier.TcbInfoUpdated.selector,
+            IDcapVerifier.QeIdentityUpdated.selector,
+            IDcapVerifier.PckAdded.selector,
+            IDcapVerifier.AttestationKeyAdded.selector,
+            IDcapVerifier.SerialRevoked.selector,
+            IDcapVerifier.DocumentsForgotten.selector
+        ];
+        for (uint256 k; k < kinds.length; ++k) {
+            bool seen;
+            for (uint256 i; i < logs.length; ++i) {
+                seen = seen || logs[i].topics[0] == kinds[k];
+                assertEq(lastWord(logs[i].data), 1, "marked");
+            }
+            assertTrue(seen, "each kind of event");
+        }
     }
 
     // -------------------------------------------------------------------------------------------- authorities

@@ -4,6 +4,13 @@ pragma solidity ^0.8.28;
 import {Test} from "../utils/Vm.sol";
 
 /// @notice Cheatcodes that only these tests need.
+/// @dev Of an event's data: whether the root is a development one.
+function lastWord(bytes memory data) pure returns (uint256 word) {
+    assembly ("memory-safe") {
+        word := mload(add(data, mload(data)))
+    }
+}
+
 interface AttestationVm {
     function toString(bytes calldata value) external pure returns (string memory);
     function signP256(uint256 privateKey, bytes32 digest) external pure returns (bytes32 r, bytes32 s);

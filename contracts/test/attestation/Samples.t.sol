@@ -5,7 +5,9 @@ import {DcapParser} from "../../src/attestation/DcapParser.sol";
 import {DcapVerifier} from "../../src/attestation/DcapVerifier.sol";
 import {IDcapVerifier, TcbStatus, VerifiedQuote} from "../../src/interfaces/IDcapVerifier.sol";
 import {Certificate} from "../../src/attestation/X509.sol";
+import {Vm} from "../utils/Vm.sol";
 import {Collateral} from "./Collateral.sol";
+import {lastWord} from "./Pki.sol";
 
 /// @notice Quotes that real machines made, below Intel's root. Not part of the project; skipped where they are absent.
 contract AttestationSamplesTest is Collateral {
@@ -85,7 +87,13 @@ contract AttestationSamplesTest is Collateral {
     function test_realQuote() public {
         begin("tdx_quote_collateral.json", 1_751_328_000);
         bytes memory quote = load("tdx_quote");
+        vm.recordLogs();
         teach(quote);
+        Vm.Log[] memory logs = vm.getRecordedLogs();
+        assertEq(logs.length, 8, "events");
+        for (uint256 i; i < logs.length; ++i) {
+            assertEq(lastWord(logs[i].data), 0, "no development root");
+        }
         VerifiedQuote memory q = verifier.verifyQuote(quote);
         assertEq(q.codeHash, 0x43fa25aabb28edc2c45fd335b031dd0dbb0e910abe5a4f8c1ac0c96851b1539e, "workload id");
         assertEq(uint256(q.status), uint256(TcbStatus.UpToDate), "status");

@@ -77,6 +77,36 @@ contract AttestationVectorsTest is Collateral {
         assertEq(uint256(registry.enclave(id).status), uint256(EnclaveStatus.Active), "status");
     }
 
+    /// @dev tests/vectors/tee/tapp.json: evidence of 0G Tapp as C++ takes it from the service.
+    function test_registerTapp() public {
+        json = vm.readFile("../tests/vectors/tee/tapp.json");
+        Certificate memory c = new DcapParser().certificate(vm.parseJsonBytes(json, ".root"));
+        verifier = new DcapVerifier(c.x, c.y, c.subjectHash, true);
+        teachCollateral(
+            ".collateral.",
+            vm.parseJsonBytes(json, ".intermediate"),
+            vm.parseJsonBytes(json, ".tcbSigning"),
+            vm.parseJsonBytes(json, ".pck")
+        );
+        address at = vm.parseJsonAddress(json, ".tapp.registry");
+        vm.etch(at, address(new EnclaveRegistry(verifier, 7 days)).code);
+        bytes memory quote = vm.parseJsonBytes(json, ".tapp.quote");
+        teachKeyOf(quote);
+        uint256 blockNumber = vm.parseJsonUint(json, ".tapp.blockNumber");
+        vm.roll(blockNumber + 10);
+        avm.setBlockhash(blockNumber, vm.parseJsonBytes32(json, ".tapp.nonce"));
+        bytes32 id = EnclaveRegistry(at).registerTapp(
+            quote,
+            vm.parseJsonBytes(json, ".tapp.ext"),
+            bytes(vm.parseJsonString(json, ".tapp.runtimeText")),
+            vm.parseJsonAddress(json, ".tapp.payee"),
+            vm.parseJsonBytes(json, ".tapp.signature")
+        );
+        assertEq(id, vm.parseJsonBytes32(json, ".tapp.enclaveId"), "enclave id");
+        bytes32 code = EnclaveRegistry(at).enclave(id).codeHash;
+        assertEq(code, vm.parseJsonBytes32(json, ".tapp.codeHash"), "code hash");
+    }
+
     /// @dev Any flipped bit: of the signed part, the signature, the key or the vendor id never accepted; of what the
     ///      contract does not read, the same result.
     function testFuzz_flippedQuote(uint256 where, uint8 bit) public {
