@@ -205,6 +205,21 @@ TEST_F(Attack, A10ForeignStaleAndUnnumberedLists) {
   EXPECT_EQ(failed(c), "crl.pck") << "stale";
   c.pck_crl = make_crl(intermediate, key("intermediate.key"), now + 60, now + 120, {});
   EXPECT_EQ(failed(c), "crl.pck") << "from the future";
+  const Bytes good = make_crl(intermediate, key("intermediate.key"), now - 60, now + 60, {});
+  c.pck_crl = good;
+  EXPECT_EQ(failed(c), "");
+  for (int nid : {NID_crl_number, NID_authority_key_identifier}) {
+    const unsigned char* at = good.data();
+    CrlPtr crl(d2i_X509_CRL(nullptr, &at, static_cast<long>(good.size())));
+    const int where = X509_CRL_get_ext_by_NID(crl.get(), nid, -1);
+    ASSERT_GE(where, 0);
+    ExtensionPtr gone(X509_CRL_delete_ext(crl.get(), where));
+    ASSERT_GT(X509_CRL_sign(crl.get(), key("intermediate.key").handle(), EVP_sha256()), 0);
+    c.pck_crl = to_der(i2d_X509_CRL, crl.get());
+    EXPECT_EQ(failed(c), "crl.pck") << "without " << OBJ_nid2sn(nid);
+  }
+  c.pck_crl.clear();
+  EXPECT_EQ(failed(c), "crl.pck") << "missing";
   c = collateral();
   c.root_ca_crl = make_crl(root, key("root.key"), now - 120, now - 60, {});
   EXPECT_EQ(failed(c), "crl.root");
