@@ -59,16 +59,17 @@ Registration Registrar::attest(const evm::Block& block) {
   return out;
 }
 
+bool Registrar::same_key(const Registration& fresh, const std::optional<Registration>& known) {
+  return known && tee::parse_quote(known->evidence.quote).attestation_key ==
+                      tee::parse_quote(fresh.evidence.quote).attestation_key;
+}
+
 // The cheap way, while nothing but time has changed since the enclave registered: the quote goes
 // without its certificates, which the chain has, for the same key. False: register again, in full.
 bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& record,
                       const std::optional<Registration>& known) {
-  if (record.status == session::EnclaveStatus::kUnknown || record.payee != payee_ || !known ||
-      !fresh.evidence.runtime_data.empty()) {
-    return false;
-  }
-  if (tee::parse_quote(known->evidence.quote).attestation_key !=
-      tee::parse_quote(fresh.evidence.quote).attestation_key) {
+  if (record.status == session::EnclaveStatus::kUnknown || record.payee != payee_ ||
+      !same_key(fresh, known) || !fresh.evidence.runtime_data.empty()) {
     return false;
   }
   try {
@@ -81,15 +82,16 @@ bool Registrar::renew(const Registration& fresh, const session::EnclaveRecord& r
   }
 }
 
-void Registrar::register_anew(const Registration& fresh) {
+void Registrar::register_anew(const Registration& fresh, bool with_certificates) {
   const tee::Evidence& evidence = fresh.evidence;
+  const ByteView quote =
+      with_certificates ? ByteView(evidence.quote) : tee::cut_quote(evidence.quote);
   const crypto::Signature consent =
-      enclave_.key().sign(tee::register_digest(fresh.ext, payee_, evidence.quote));
+      enclave_.key().sign(tee::register_digest(fresh.ext, payee_, quote));
   if (evidence.runtime_data.empty()) {
-    registry_.register_enclave(sender_, evidence.quote, fresh.ext, payee_, consent);
+    registry_.register_enclave(sender_, quote, fresh.ext, payee_, consent);
   } else {
-    registry_.register_tapp(sender_, evidence.quote, fresh.ext, evidence.runtime_data, payee_,
-                            consent);
+    registry_.register_tapp(sender_, quote, fresh.ext, evidence.runtime_data, payee_, consent);
   }
 }
 
@@ -178,7 +180,12 @@ std::shared_ptr<const Registration> Registrar::ensure(uint64_t margin_seconds) {
       .ensure(sender_, quote, collateral_.get(quote));
   // The collateral may have taken more blocks than a nonce lives, or the chain may be young.
   fresh = attest(sender_.rpc().latest_block());
-  if (!renew(fresh, record, known)) register_anew(fresh);
+  if (!renew(fresh, record, known)) {
+    // 0G Tapp's evidence has no cheaper way than this, but its certificates are there as well.
+    const bool again = record.status != session::EnclaveStatus::kUnknown &&
+                       !fresh.evidence.runtime_data.empty() && same_key(fresh, known);
+    register_anew(fresh, !again);
+  }
   return keep(fresh, registry_.enclave(fresh.enclave_id).valid_until);
 }
 

@@ -51,7 +51,9 @@ class Registrar {
   std::shared_ptr<const Registration> keep(Registration registration, uint64_t valid_until);
   bool renew(const Registration& fresh, const session::EnclaveRecord& record,
              const std::optional<Registration>& known);
-  void register_anew(const Registration& fresh);
+  // Whether the chain has the certificates behind the fresh quote's key already.
+  static bool same_key(const Registration& fresh, const std::optional<Registration>& known);
+  void register_anew(const Registration& fresh, bool with_certificates);
   void recheck_when_due();
 
   Enclave& enclave_;

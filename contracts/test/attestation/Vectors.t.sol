@@ -95,13 +95,14 @@ contract AttestationVectorsTest is Collateral {
         uint256 blockNumber = vm.parseJsonUint(json, ".tapp.blockNumber");
         vm.roll(blockNumber + 10);
         avm.setBlockhash(blockNumber, vm.parseJsonBytes32(json, ".tapp.nonce"));
-        bytes32 id = EnclaveRegistry(at).registerTapp(
-            quote,
-            vm.parseJsonBytes(json, ".tapp.ext"),
-            bytes(vm.parseJsonString(json, ".tapp.runtimeText")),
-            vm.parseJsonAddress(json, ".tapp.payee"),
-            vm.parseJsonBytes(json, ".tapp.signature")
-        );
+        bytes32 id = EnclaveRegistry(at)
+            .registerTapp(
+                quote,
+                vm.parseJsonBytes(json, ".tapp.ext"),
+                bytes(vm.parseJsonString(json, ".tapp.runtimeText")),
+                vm.parseJsonAddress(json, ".tapp.payee"),
+                vm.parseJsonBytes(json, ".tapp.signature")
+            );
         assertEq(id, vm.parseJsonBytes32(json, ".tapp.enclaveId"), "enclave id");
         bytes32 code = EnclaveRegistry(at).enclave(id).codeHash;
         assertEq(code, vm.parseJsonBytes32(json, ".tapp.codeHash"), "code hash");

@@ -30,6 +30,7 @@ export interface CoOwnedINFTCalls {
   codeHashOf(tokenId: bigint): Promise<Hex>;
   coordinator(): Promise<Hex>;
   creatorOf(tokenId: bigint): Promise<Hex>;
+  enclaveOf(tokenId: bigint): Promise<Hex>;
   getApproved(tokenId: bigint): Promise<Hex>;
   getDelegateAccess(user: Hex): Promise<Hex>;
   iClone(arg0: Hex, arg1: bigint, arg2: TransferValidityProof[]): Promise<bigint>;
@@ -105,6 +106,7 @@ export const CoOwnedINFTAbi: readonly string[] = [
   "function coordinator() view returns (address)",
   "function creatorOf(uint256 tokenId) view returns (address)",
   "function delegateAccess(address assistant)",
+  "function enclaveOf(uint256 tokenId) view returns (bytes32)",
   "function getApproved(uint256 tokenId) view returns (address)",
   "function getDelegateAccess(address user) view returns (address)",
   "function iClone(address, uint256, ((bytes32 oldDataHash, bytes32 newDataHash, bytes nonce, bytes encryptedPubKey, bytes proof) accessProof, (uint8 oracleType, bytes32 oldDataHash, bytes32 newDataHash, bytes sealedKey, bytes encryptedPubKey, bytes nonce, bytes proof) ownershipProof)[]) pure returns (uint256)",

@@ -15,6 +15,7 @@ export interface EnclaveRegistryCalls {
 export interface EnclaveRegistryWrites {
   invalidate: [enclaveId: Hex, evidence: Hex];
   register: [quote: Hex, ext: Hex, payee: Hex, signature: Hex];
+  registerTapp: [quote: Hex, ext: Hex, runtimeData: Hex, payee: Hex, signature: Hex];
   renew: [quote: Hex, appHash: Hex, blockNumber: bigint];
   retire: [enclaveId: Hex];
 }
@@ -33,6 +34,7 @@ export const EnclaveRegistryAbi: readonly string[] = [
   "function invalidate(bytes32 enclaveId, bytes evidence)",
   "function period() view returns (uint64)",
   "function register(bytes quote, bytes ext, address payee, bytes signature) returns (bytes32 enclaveId)",
+  "function registerTapp(bytes quote, bytes ext, bytes runtimeData, address payee, bytes signature) returns (bytes32 enclaveId)",
   "function renew(bytes quote, bytes32 appHash, uint256 blockNumber) returns (bytes32 enclaveId)",
   "function retire(bytes32 enclaveId)",
   "function verifier() view returns (address)",
@@ -42,6 +44,8 @@ export const EnclaveRegistryAbi: readonly string[] = [
   "event EnclaveRevoked(bytes32 indexed enclaveId, address indexed by, bool development)",
   "error BadExt(string member)",
   "error BadPeriod(uint64 period)",
+  "error BadQuote(string what)",
+  "error BadRuntimeData()",
   "error BadSignature()",
   "error EnclaveEnded(bytes32 enclaveId)",
   "error EvidenceRejected(bytes reason)",
