@@ -194,7 +194,7 @@ TEST_F(EnclavePath, ItRenewsBeforeItsRegistrationEnds) {
 }
 
 // A day before its registration ends, by the chain's time.
-void pass_until_due(World& world, const Service& service) {
+void pass_until_due(World& world, Service& service) {
   const uint64_t end = service.registrar().current()->valid_until;
   world.rpc.raw("evm_setNextBlockTimestamp", {end - kDay + 3600});
   world.rpc.raw("evm_mine", {});

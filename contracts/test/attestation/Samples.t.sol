@@ -90,7 +90,7 @@ contract AttestationSamplesTest is Collateral {
         vm.recordLogs();
         teach(quote);
         Vm.Log[] memory logs = vm.getRecordedLogs();
-        assertEq(logs.length, 8, "events");
+        assertGe(logs.length, 8, "events");
         for (uint256 i; i < logs.length; ++i) {
             assertEq(lastWord(logs[i].data), 0, "no development root");
         }

@@ -7,12 +7,7 @@ import { Fields, parseJson, type Json } from '../base/json.js';
 import type { Registration } from '../chain/sessions.js';
 import { keccak256 } from '../crypto/hash.js';
 import { enclaveId as enclaveIdOf, type SessionTerms } from '../session/terms.js';
-import {
-  enclaveExt,
-  parseEnclaveExt,
-  parseTappRuntimeData,
-  reportDataOf,
-} from '../tee/binding.js';
+import { enclaveExt, parseEnclaveExt, parseTappRuntimeData, reportDataOf } from '../tee/binding.js';
 import type { Check } from '../tee/checklist.js';
 import { collateralFromJson, type Collateral } from '../tee/collateral.js';
 import { fetchCollateral } from '../tee/collateral-source.js';

@@ -51,7 +51,8 @@ export function parseEnclaveExt(ext: Uint8Array): EnclaveExt {
   };
 }
 
-const uintWord = (value: number): Uint8Array => fromHex(`0x${value.toString(16).padStart(64, '0')}`);
+const uintWord = (value: number): Uint8Array =>
+  fromHex(`0x${value.toString(16).padStart(64, '0')}`);
 const addressWord = (address: Hex): Uint8Array => concat(new Uint8Array(12), fromHex(address));
 
 /** The inverse of parseEnclaveExt. */
