@@ -76,6 +76,12 @@ Json merged(const Json& envelope, const std::vector<std::string>& fields, const 
   return out;
 }
 
+std::vector<std::string> all_fields(const Json& object) {
+  std::vector<std::string> out;
+  for (const auto& [name, value] : object.items()) out.push_back(name);
+  return out;
+}
+
 Json take(Json& object, const std::vector<std::string>& fields) {
   Json taken = Json::object();
   for (const std::string& name : fields) {
@@ -97,17 +103,24 @@ std::vector<std::string> default_sealed(const Json& request) {
   return fields;
 }
 
-SealedRequest seal_request(const Json& request, const Recipient& recipient,
-                           const std::vector<std::string>& sealed_fields,
-                           const crypto::X25519KeyPair* ephemeral,
-                           const crypto::X25519KeyPair* client) {
+namespace {
+
+struct Ephemerals {
+  const crypto::X25519KeyPair* hpke = nullptr;
+  const crypto::X25519KeyPair* client = nullptr;
+};
+
+SealedRequest seal(const Json& request, const Recipient& recipient,
+                   const std::vector<std::string>& sealed_fields, Profile profile,
+                   const Ephemerals& given = {}) {
   if (!request.is_object() || request.contains("_e2ee")) {
     throw Error(ErrorCode::kUsage, "a request is an object without \"_e2ee\"");
   }
-  crypto::X25519KeyPair client_key = client ? client->clone() : crypto::X25519KeyPair::generate();
+  crypto::X25519KeyPair client_key =
+      given.client ? given.client->clone() : crypto::X25519KeyPair::generate();
   crypto::HpkeSender sender =
-      ephemeral ? crypto::HpkeSender(recipient.enc_pub, as_bytes(kRequestInfo), *ephemeral)
-                : crypto::HpkeSender(recipient.enc_pub, as_bytes(kRequestInfo));
+      given.hpke ? crypto::HpkeSender(recipient.enc_pub, as_bytes(kRequestInfo), *given.hpke)
+                 : crypto::HpkeSender(recipient.enc_pub, as_bytes(kRequestInfo));
   Json envelope = request;
   std::string plain = take(envelope, sealed_fields).dump();
   envelope["_e2ee"] = {{"v", 1u},
@@ -116,12 +129,26 @@ SealedRequest seal_request(const Json& request, const Recipient& recipient,
                        {"signer_addr", crypto::checksum_address(recipient.signer)},
                        {"client_eph_pub", to_base64url(client_key.public_key.bytes)},
                        {"enc", to_base64url(sender.enc().bytes)},
-                       {"sealed_fields", sealed_fields},
-                       {"unbound_fields", {"model"}}};
+                       {"sealed_fields", sealed_fields}};
+  if (profile == Profile::kProtocol) envelope["_e2ee"]["unbound_fields"] = {"model"};
   Bytes sealed = sender.seal(as_bytes(envelope_aad(envelope)), as_bytes(plain));
   envelope["_e2ee"]["ciphertext"] = to_base64url(sealed);
   H256 hash = envelope_hash(envelope);
-  return {std::move(envelope), ResponseOpener(std::move(client_key), hash)};
+  return {std::move(envelope),
+          ResponseOpener(std::move(client_key), hash, profile, recipient.signer)};
+}
+
+}  // namespace
+
+SealedRequest seal_request(const Json& request, const Recipient& recipient,
+                           const std::vector<std::string>& sealed_fields,
+                           const crypto::X25519KeyPair* ephemeral,
+                           const crypto::X25519KeyPair* client) {
+  return seal(request, recipient, sealed_fields, Profile::kProtocol, {ephemeral, client});
+}
+
+SealedRequest seal_request_strictly(const Json& request, const Recipient& recipient) {
+  return seal(request, recipient, all_fields(request), Profile::kStrict);
 }
 
 OpenedRequest open_request(const Json& envelope, const crypto::X25519KeyPair& key,
@@ -138,6 +165,8 @@ OpenedRequest open_request(const Json& envelope, const crypto::X25519KeyPair& ke
   }
   std::vector<std::string> fields = checked_fields(envelope, inner);
   OpenedRequest out;
+  out.sealed_fields = fields;
+  if (inner.contains("unbound_fields")) out.unbound_fields = names(inner, "unbound_fields");
   out.client_key = key_member(inner, "client_eph_pub");
   Bytes sealed = from_base64url(json_string(inner, "ciphertext", "_e2ee"), "ciphertext");
   crypto::HpkeReceiver receiver(key, key_member(inner, "enc"), as_bytes(kRequestInfo));
@@ -154,19 +183,29 @@ ResponseSealer::ResponseSealer(const OpenedRequest& request, const crypto::X2551
     : request_hash_(request.hash),
       sender_(request.client_key, as_bytes(kResponseInfo), ephemeral) {}
 
+ResponseSealer::ResponseSealer(const OpenedRequest& request, const crypto::PrivateKey& signer)
+    : request_hash_(request.hash),
+      sender_(request.client_key, as_bytes(kResponseInfo)),
+      opening_(sign_proof(signer, opening_text(request.hash, sender_.enc()))) {}
+
 Json ResponseSealer::seal(const Json& body, bool final) {
   if (complete_) throw Error(ErrorCode::kInternal, "the answer is complete already");
-  if (!body.is_object() || !body.contains("choices") || body.contains("_e2ee")) {
+  if (!body.is_object() || body.contains("_e2ee") || body.empty()) {
+    throw Error(ErrorCode::kBadInput, "an answer is an object");
+  }
+  if (!opening_ && !body.contains("choices")) {
     throw Error(ErrorCode::kBadInput, "an answer is an object with \"choices\"");
   }
   Json frame = body;
-  std::string plain = take(frame, {"choices"}).dump();
-  Json inner = {{"sealed_fields", {"choices"}},
-                {"unbound_fields", {"model", "x_0g_trace"}},
-                {"final", final}};
+  const std::vector<std::string> fields =
+      opening_ ? all_fields(body) : std::vector<std::string>{"choices"};
+  std::string plain = take(frame, fields).dump();
+  Json inner = {{"sealed_fields", fields}, {"final", final}};
+  if (!opening_) inner["unbound_fields"] = {"model", "x_0g_trace"};
   if (frames_.empty()) {
     inner["v"] = 1u;
     inner["enc"] = to_base64url(sender_.enc().bytes);
+    if (opening_) inner["opening"] = to_base64url(opening_->bytes);
   }
   frame["_e2ee"] = std::move(inner);
   Bytes sealed = sender_.seal(as_bytes(envelope_aad(frame)), as_bytes(plain));
@@ -184,8 +223,20 @@ std::string ResponseSealer::proof(bool streamed) const {
                   : proof_text(Scheme::kCiphertext, request_hash_, frames_.front());
 }
 
-ResponseOpener::ResponseOpener(crypto::X25519KeyPair key, const H256& request_hash)
-    : key_(std::move(key)), request_hash_(request_hash) {}
+ResponseOpener::ResponseOpener(crypto::X25519KeyPair key, const H256& request_hash, Profile profile,
+                               const Address& signer)
+    : key_(std::move(key)), request_hash_(request_hash), profile_(profile), signer_(signer) {}
+
+void ResponseOpener::check_strict(const Json& frame, const Json& inner, bool first) const {
+  if (frame.size() != 1) corrupt("something in it is not sealed");
+  if (inner.contains("unbound_fields")) corrupt("it leaves something open to changes on the way");
+  if (!first) return;
+  const Bytes signature = from_base64url(json_string(inner, "opening", "_e2ee"), "opening");
+  const std::string text = opening_text(request_hash_, key_member(inner, "enc"));
+  if (signature.size() != 65 || proof_signer(text, crypto::Signature::from(signature)) != signer_) {
+    corrupt("its beginning is not signed by the enclave");
+  }
+}
 
 Json ResponseOpener::open(const Json& frame) {
   if (complete_) corrupt("a frame came after the final one");
@@ -200,7 +251,9 @@ Json ResponseOpener::open(const Json& frame) {
   const Json& final = json_member(inner, "final", "_e2ee");
   if (!final.is_boolean()) bad("final is neither true nor false");
   std::vector<std::string> fields = checked_fields(frame, inner);
-  if (std::find(fields.begin(), fields.end(), "choices") == fields.end()) {
+  if (profile_ == Profile::kStrict) {
+    check_strict(frame, inner, first);
+  } else if (std::find(fields.begin(), fields.end(), "choices") == fields.end()) {
     corrupt("its choices are not sealed");
   }
   std::optional<crypto::HpkeReceiver> begun;

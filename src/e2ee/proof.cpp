@@ -80,6 +80,14 @@ std::string proof_text(Scheme scheme, const H256& request, const H256& response)
          to_hex(response.bytes);
 }
 
+std::string opening_text(const H256& request, const FixedBytes<32>& enc) {
+  return "ffe-opening-v1:" + to_hex(request.bytes) + ":" + to_hex(crypto::sha256(enc.bytes).bytes);
+}
+
+Address proof_signer(std::string_view text, const crypto::Signature& signature) {
+  return crypto::recover(personal_digest(text), signature);
+}
+
 crypto::Signature sign_proof(const crypto::PrivateKey& signer, std::string_view text) {
   return signer.sign(personal_digest(text));
 }
@@ -90,7 +98,7 @@ void check_proof(std::string_view text, const crypto::Signature& signature, Sche
     throw Error(ErrorCode::kCorrupt, "the answer's signature is about another exchange",
                 "do not use this answer: somebody on the way changed it, or the provider lies");
   }
-  Address found = crypto::recover(personal_digest(text), signature);
+  Address found = proof_signer(text, signature);
   if (found != signer) {
     throw Error(ErrorCode::kCorrupt,
                 "the answer is signed by " + crypto::checksum_address(found) +

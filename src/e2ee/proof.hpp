@@ -28,8 +28,14 @@ std::string_view scheme_name(Scheme scheme);  // "zg-sig-v1/e2ee-ct", "…-strea
 
 // "<scheme>:<request hash>:<response hash>": what the enclave signs.
 std::string proof_text(Scheme scheme, const H256& request, const H256& response);
+// "ffe-opening-v1:<request hash>:<sha256 of the answer's HPKE key `enc`>": signed before an
+// answer's first frame, it says that who seals the frames is who signs (Profile::kStrict).
+std::string opening_text(const H256& request, const FixedBytes<32>& enc);
+
 // EIP-191 over the text.
 crypto::Signature sign_proof(const crypto::PrivateKey& signer, std::string_view text);
+// Who signed the text; throws Error{kCorrupt} for a malformed signature.
+Address proof_signer(std::string_view text, const crypto::Signature& signature);
 
 // Both the text and who signed it: a signature over another exchange proves nothing about this one.
 // `signer` is what quote and chain say, never what the answer says. Throws Error{kCorrupt}.

@@ -1,0 +1,173 @@
+#include "inference/sealed_client.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/hex.hpp"
+#include "inference/sse.hpp"
+
+namespace ffe::inference {
+namespace {
+
+constexpr int kSignatureAttempts = 4;  // a broker's cache may come a moment after the answer
+constexpr std::chrono::milliseconds kSignaturePause{250};
+constexpr size_t kMaxAnswer = size_t{32} << 20;
+
+std::string header(const net::HttpResponse& response, const std::string& name) {
+  const auto it = response.headers.find(name);
+  return it == response.headers.end() ? "" : it->second;
+}
+
+// Whatever the body is, null if it is no JSON.
+Json lenient_json(const std::string& body) {
+  try {
+    return parse_json(body, "answer");
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+// An error may come sealed, so that nobody else reads what was wrong; then it is opened. One that
+// does not open counts for its status alone.
+[[noreturn]] void refuse(const net::HttpResponse& response, e2ee::ResponseOpener& opener) {
+  Json body = lenient_json(response.body);
+  if (body.is_object() && body.contains("_e2ee")) {
+    try {
+      body = opener.open(body);
+    } catch (const Error&) {
+      body = nullptr;
+    }
+  }
+  throw refusal_from_answer(response.status, header(response, "retry-after"), body,
+                            "the enclave's service refused");
+}
+
+// A key goes into a URL's path and query.
+std::string url_part(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.') {
+      out += c;
+    } else {
+      const auto b = static_cast<unsigned char>(c);
+      out += {'%', kDigits[b >> 4], kDigits[b & 15]};
+    }
+  }
+  return out;
+}
+
+e2ee::SealedRequest sealed(const Json& request, const SealedEndpoint& endpoint) {
+  return endpoint.profile == e2ee::Profile::kStrict
+             ? e2ee::seal_request_strictly(request, endpoint.recipient)
+             : e2ee::seal_request(request, endpoint.recipient, e2ee::default_sealed(request));
+}
+
+}  // namespace
+
+net::HttpRequest SealedClient::post(const Json& envelope, std::string_view path) const {
+  net::HttpRequest out;
+  out.method = "POST";
+  out.url = endpoint_.url + std::string(path);
+  out.headers = endpoint_.headers;
+  out.headers.emplace_back("content-type", "application/json");
+  if (!endpoint_.authorization.empty()) {
+    out.headers.emplace_back("authorization", endpoint_.authorization);
+  }
+  out.body = envelope.dump();
+  out.timeout_ms = endpoint_.timeout_ms;
+  out.max_body = kMaxAnswer;
+  return out;
+}
+
+SealedAnswer SealedClient::ask(const Json& request, std::string_view path) {
+  e2ee::SealedRequest s = sealed(request, endpoint_);
+  const net::HttpResponse response = http_.send(post(s.envelope, path));
+  if (!response.ok()) refuse(response, s.opener);
+  SealedAnswer out;
+  out.body = s.opener.open(parse_json(response.body, "sealed answer"));
+  out.proof = fetch_proof(s.opener, response, out.body, request, false);
+  return out;
+}
+
+AnswerProof SealedClient::stream(const Json& request,
+                                 const std::function<bool(const Json&)>& on_chunk,
+                                 std::string_view path) {
+  Json streamed = request;
+  streamed["stream"] = true;
+  e2ee::SealedRequest s = sealed(streamed, endpoint_);
+  SseReader reader;
+  Json first;
+  bool cancelled = false;
+  const auto on_data = [&](std::string_view data) {
+    if (cancelled || data == kStreamEnd) return;
+    const Json frame = parse_json(data, "event of the stream");
+    if (frame.is_object() && frame.contains("error")) {
+      throw refusal_from_answer(503, "", frame, "the enclave's service gave up");
+    }
+    const Json chunk = s.opener.open(frame);
+    if (first.is_null()) first = chunk;
+    cancelled = !on_chunk(chunk);
+  };
+  net::HttpRequest http = post(s.envelope, path);
+  http.timeout_ms = 0;
+  http.idle_timeout_ms = endpoint_.idle_timeout_ms;
+  net::HttpResponse response;
+  try {
+    response = http_.send(http, [&](std::string_view bytes) {
+      reader.push(bytes, on_data);
+      return !cancelled;
+    });
+  } catch (const Error& e) {
+    if (cancelled && e.code() == ErrorCode::kNetwork) return {};
+    throw;
+  }
+  if (!response.ok()) refuse(response, s.opener);
+  if (cancelled) return {};
+  return fetch_proof(s.opener, response, first, streamed, true);
+}
+
+AnswerProof SealedClient::fetch_proof(const e2ee::ResponseOpener& opener,
+                                      const net::HttpResponse& response, const Json& body,
+                                      const Json& request, bool streamed) {
+  if (!opener.complete()) {
+    throw Error(ErrorCode::kCorrupt, "the answer was cut off before its end",
+                "ask again; if it stays so, somebody on the way interferes");
+  }
+  AnswerProof out;
+  out.key = header(response, "zg-res-key");
+  if (out.key.empty() && body.contains("id")) out.key = json_string(body, "id", "answer");
+  if (out.key.empty()) {
+    throw Error(ErrorCode::kCorrupt, "the answer has no key to ask for its signature with",
+                "do not use this answer");
+  }
+  const std::string& base =
+      endpoint_.signature_url.empty() ? endpoint_.url : endpoint_.signature_url;
+  net::HttpRequest ask;
+  ask.url = base + "/signature/" + url_part(out.key);
+  if (request.contains("model") && request["model"].is_string() &&
+      endpoint_.profile == e2ee::Profile::kProtocol) {
+    ask.url += "?model=" + url_part(request["model"].get<std::string>());
+  }
+  ask.max_body = 1 << 16;
+  ask.timeout_ms = 30'000;
+  net::HttpResponse found = http_.send(ask);
+  for (int i = 1; i < kSignatureAttempts && found.status == 404; ++i) {
+    std::this_thread::sleep_for(kSignaturePause);
+    found = http_.send(ask);
+  }
+  if (!found.ok()) {
+    throw Error(ErrorCode::kCorrupt,
+                "the answer is not signed: its signature is not to be had (HTTP status " +
+                    std::to_string(found.status) + ")",
+                "do not use this answer");
+  }
+  const Json json = parse_json(found.body, "signature");
+  out.text = json_string(json, "text", "signature");
+  out.signature = fixed_from_hex<65>(json_string(json, "signature", "signature"));
+  opener.check(out.text, out.signature, streamed, endpoint_.recipient.signer);
+  return out;
+}
+
+}  // namespace ffe::inference
