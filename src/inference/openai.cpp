@@ -222,8 +222,8 @@ evm::U256 token_of_model(std::string_view model) {
   const bool number = !digits.empty() && digits.size() <= 40 && digits.front() != '0' &&
                       digits.find_first_not_of("0123456789") == digits.npos;
   if (!number) {
-    throw Refusal(404, "model_not_found",
-                  "no such model", "models are named after their tokens: \"ffe-17001\"");
+    throw Refusal(404, "model_not_found", "no such model",
+                  "models are named after their tokens: \"ffe-17001\"");
   }
   return evm::U256::parse(digits);
 }

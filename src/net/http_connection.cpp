@@ -132,6 +132,11 @@ ssize_t HttpConnection::write(const char* data, size_t size) {
   return static_cast<ssize_t>(done);
 }
 
+bool HttpConnection::peer_closed() const {
+  pollfd p{fd_, POLLRDHUP, 0};
+  return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 void HttpConnection::drain() {
   shutdown(fd_, SHUT_WR);
   char scratch[kBuffer];

@@ -25,6 +25,8 @@ class HttpConnection final : public httplib::Stream {
   size_t body_read() const { return body_read_; }
   // A limit was hit or the peer went away in the middle.
   bool failed() const { return failed_; }
+  // The peer has ended its side of the connection.
+  bool peer_closed() const;
   // Lets a peer that is still sending read its answer before the connection goes.
   void drain();
 

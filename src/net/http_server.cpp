@@ -91,8 +91,9 @@ class Pool final : public httplib::TaskQueue {
 
 class Stream final : public ServerStream {
  public:
-  Stream(httplib::DataSink& sink, const std::atomic<bool>& stopping)
-      : sink_(sink), stopping_(stopping) {}
+  Stream(httplib::DataSink& sink, const std::atomic<bool>& stopping,
+         const HttpConnection& connection)
+      : sink_(sink), stopping_(stopping), connection_(connection) {}
 
   bool write(std::string_view data) override {
     // An empty chunk would end the body.
@@ -100,10 +101,12 @@ class Stream final : public ServerStream {
     return ok_;
   }
   bool open() const override { return ok_ && !stopping_; }
+  bool abandoned() const override { return !open() || connection_.peer_closed(); }
 
  private:
   httplib::DataSink& sink_;
   const std::atomic<bool>& stopping_;
+  const HttpConnection& connection_;
   bool ok_ = true;
 };
 
@@ -185,6 +188,7 @@ class HttpServer::Impl final : public httplib::Server {
 
   bool process_and_close_socket(socket_t sock) override {
     HttpConnection connection(sock, options_, stopping_);
+    connection_ = &connection;
     while (connection.await_request([this] { return waiting_ > 0; })) {
       bool parsed = false, chunked = false, closed = false;
       size_t declared = 0;
@@ -285,7 +289,7 @@ class HttpServer::Impl final : public httplib::Server {
     write_head(from, to);
     to.set_chunked_content_provider(from.content_type, [this, path, run = std::move(from.stream)](
                                                            size_t, httplib::DataSink& sink) {
-      Stream stream(sink, stopping_);
+      Stream stream(sink, stopping_, *connection_);
       try {
         run(stream);
       } catch (const std::exception& e) {
@@ -299,6 +303,8 @@ class HttpServer::Impl final : public httplib::Server {
     });
   }
 
+  // That of this thread: httplib hands it to no handler.
+  static inline thread_local const HttpConnection* connection_ = nullptr;
   const HttpServerOptions options_;
   std::vector<Route> exact_;
   std::vector<Route> patterns_;

@@ -35,6 +35,9 @@ class ServerStream {
   // False once the peer is gone or the server stops: end the stream then.
   virtual bool write(std::string_view data) = 0;
   virtual bool open() const = 0;
+  // True once the peer has closed its side as well: for work that is worth nothing unless somebody
+  // waits for it. (Who only ends its own sending looks the same; few clients do.)
+  virtual bool abandoned() const = 0;
 };
 
 struct ServerResponse {
