@@ -55,10 +55,19 @@ net::HttpServer::Options server_options(const Config& config) {
   options.port = config.port;
   options.max_body = 4 << 20;
   options.cors = true;  // contributors' browsers verify the enclave themselves
+  // Each answer under way holds a thread; the rest of the interface keeps its own.
+  if (config.serving.enabled) options.threads += config.serving.max_streams;
   return options;
 }
 
 }  // namespace
+
+Json service_key_certificate(const KeyService& keys, const Registrar& registrar) {
+  const std::shared_ptr<const Registration> r = registrar.current();
+  return {{"enclaveId", to_hex0x(r->enclave_id.bytes)},
+          {"validUntil", r->valid_until},
+          {"signature", to_hex0x(keys.sign_key(r->enclave_id, r->valid_until).bytes)}};
+}
 
 Api::Api(ApiContext context) : context_(context), server_(server_options(context.config)) {
   server_.handle("GET", "/healthz", [](const auto&) { return json_response({{"ok", true}}); });
@@ -79,6 +88,7 @@ Api::Api(ApiContext context) : context_(context), server_(server_options(context
                        guarded([this](const auto& r) { return session(r); }));
   server_.handle_regex("GET", "/v1/tags/([0-9a-f]{64})/certificates",
                        guarded([this](const auto& r) { return certificates(r); }));
+  if (context_.sealed != nullptr) context_.sealed->add_routes(server_);
   server_.start();
 }
 
@@ -109,6 +119,7 @@ net::ServerResponse Api::evidence() const {
               {"limits",
                {{"contributionBytes", context_.config.max_data_bytes},
                 {"sessionBytes", context_.config.max_session_bytes}}}};
+  if (context_.sealed != nullptr) out["inference"] = context_.sealed->facts();
   out.update(tee::to_json(r.evidence));
   out["collateral"] = tee::to_json(context_.collateral.get(tee::parse_quote(r.evidence.quote)));
   return json_response(out);
@@ -184,12 +195,9 @@ net::ServerResponse Api::certificates(const net::ServerRequest& request) const {
 }
 
 net::ServerResponse Api::service_key() const {
-  std::shared_ptr<const Registration> r = context_.registrar.current();
-  crypto::Signature signature = context_.keys.sign_key(r->enclave_id, r->valid_until);
-  return json_response({{"enclaveId", to_hex0x(r->enclave_id.bytes)},
-                        {"key", to_hex0x(context_.keys.public_key().bytes)},
-                        {"validUntil", r->valid_until},
-                        {"signature", to_hex0x(signature.bytes)}});
+  Json out = service_key_certificate(context_.keys, context_.registrar);
+  out["key"] = to_hex0x(context_.keys.public_key().bytes);
+  return json_response(out);
 }
 
 net::ServerResponse Api::reseal(const net::ServerRequest& request) const {

@@ -12,6 +12,7 @@
 #include "aggregator/model.hpp"
 #include "aggregator/registration.hpp"
 #include "aggregator/status.hpp"
+#include "inference/service.hpp"
 #include "net/http_server.hpp"
 
 namespace ffe::aggregator {
@@ -26,7 +27,11 @@ struct ApiContext {
   const StatusBoard& status;
   const Registrar& registrar;
   KeyService& keys;
+  inference::SealedService* sealed;  // null where it is off
 };
+
+// The service key with what proves it: "enclaveId", "validUntil" and the signer's "signature".
+Json service_key_certificate(const KeyService& keys, const Registrar& registrar);
 
 class Api {
  public:

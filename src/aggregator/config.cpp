@@ -4,6 +4,7 @@
 
 #include "base/error.hpp"
 #include "base/toml_reader.hpp"
+#include "lm/numeric.hpp"
 #include "tee/platform.hpp"
 
 namespace ffe::aggregator {
@@ -13,6 +14,34 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr uint64_t kLeastSessionBytes = 16 << 20;
+
+inference::ServeOptions read_inference(TomlReader& in) {
+  inference::ServeOptions o;
+  const auto number = [&](const char* key, uint64_t fallback, uint64_t least, uint64_t most) {
+    const uint64_t n = in.number_or(key, fallback, most);
+    if (n < least) in.fail(key, "must be at least " + std::to_string(least));
+    return n;
+  };
+  o.enabled = in.flag_or("inference.enabled", false);
+  o.numeric = in.text_or("inference.numeric_path", o.numeric);
+  try {
+    lm::numeric_from_name(o.numeric);
+  } catch (const Error& e) {
+    in.fail("inference.numeric_path", e.what());
+  }
+  o.threads = static_cast<int>(number("inference.threads", 0, 0, 1024));
+  o.max_streams = number("inference.max_streams", o.max_streams, 1, 256);
+  o.max_context = number("inference.max_context", o.max_context, 16, 1 << 20);
+  o.max_tokens = number("inference.max_tokens", o.max_tokens, 1, 1 << 20);
+  o.memory_bytes = number("inference.memory_mb", o.memory_bytes >> 20, 16, 1 << 24) << 20;
+  o.owner_streams = number("inference.owner_streams", o.owner_streams, 1, 256);
+  o.owner_tokens_per_minute =
+      number("inference.owner_tokens_per_minute", o.owner_tokens_per_minute, 1, 1'000'000'000);
+  o.idle_seconds = static_cast<uint32_t>(in.seconds_or("inference.idle", o.idle_seconds, 86400));
+  o.chain_cache_seconds =
+      static_cast<uint32_t>(in.seconds_or("inference.chain_cache", o.chain_cache_seconds, 60));
+  return o;
+}
 
 }  // namespace
 
@@ -69,6 +98,7 @@ Config read_config(const fs::path& file) {
   }
   c.blob_window_seconds = static_cast<uint32_t>(
       in.number_or("limits.blob_window_seconds", c.blob_window_seconds, 86400));
+  c.serving = read_inference(in);
   in.refuse_unknown();
   return c;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "inference/options.hpp"
 
 namespace ffe::aggregator {
 
@@ -50,6 +51,9 @@ struct Config {
   uint64_t max_session_bytes = uint64_t{1} << 30;  // plaintext of all contributions of a session
   uint64_t max_disk_bytes = uint64_t{8} << 30;     // ciphertexts of all sessions
   uint32_t blob_window_seconds = 600;              // how long a blob may be unavailable
+
+  // [inference]: off unless it says enabled = true
+  inference::ServeOptions serving;
 
   // Plaintext of one contribution to a session of so many participants: each has the same share, so
   // that none of them can take what another needs.

@@ -42,6 +42,8 @@ class KeyService {
   KeyService(const Enclave& enclave, const TokenContracts& contracts, storage::Client& storage);
 
   const FixedBytes<32>& public_key() const { return key_.public_key; }
+  // For what else is sealed to it: each use has an HPKE info of its own.
+  const crypto::X25519KeyPair& key() const { return key_; }
   // Over ServiceKey(enclaveId, key, validUntil).
   crypto::Signature sign_key(const H256& enclave_id, uint64_t valid_until) const;
 

@@ -23,6 +23,7 @@ class BaseModel {
 
   const std::string& manifest_text() const { return manifest_text_; }
   const session::BaseModelManifest& manifest() const { return manifest_; }
+  const lm::ModelFile& file() const { return file_; }
   const lm::Tokenizer& tokenizer() const { return tokenizer_; }
   const lm::ChatTemplate& chat() const { return chat_; }
   // One engine at a time is kept: sessions of one numeric path share it. Throws

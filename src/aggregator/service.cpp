@@ -15,6 +15,7 @@
 #include "base/log.hpp"
 #include "base/secret.hpp"
 #include "evm/keystore.hpp"
+#include "inference/service.hpp"
 #include "tee/platform.hpp"
 
 namespace ffe::aggregator {
@@ -93,19 +94,22 @@ struct Service::Impl {
         enclave(journal, {rpc.chain_id(), config.coordinator}, platform.provider->signing_key()),
         collateral(*platform.provider, config),
         registrar(enclave, journal, *platform.provider, collateral, registry, sender, config.payee),
-        keys(enclave, token_contracts(rpc, coordinator.inft()), storage) {
+        keys(enclave, token_contracts(rpc, coordinator.inft()), storage),
+        inft(rpc, coordinator.inft()) {
     if (coordinator.registry() != config.registry) {
       throw Error(ErrorCode::kUsage, "chain.registry is not the coordinator's registry",
                   "the coordinator uses " + to_hex0x(coordinator.registry().bytes));
     }
     registrar.ensure(kRenewBefore);
     back_enclave();
+    if (config.serving.enabled) serve_models();
     api = std::make_unique<Api>(ApiContext{config, enclave, *platform.provider, collateral, model,
-                                           journal, status, registrar, keys});
+                                           journal, status, registrar, keys, sealed.get()});
     write_file_atomic(data_dir / "port", as_bytes(std::to_string(api->port()) + "\n"));
   }
 
   void back_enclave();
+  void serve_models();
   void tick();
   void visit(const evm::U256& id);
   void work(const session::OpenedSession& session);
@@ -127,6 +131,8 @@ struct Service::Impl {
   CollateralFeed collateral;
   Registrar registrar;
   KeyService keys;
+  session::Inft inft;
+  std::unique_ptr<inference::SealedService> sealed;  // outlives the interface that calls it
   std::unique_ptr<Api> api;
   std::set<std::string> over;  // sessions that reached their end
   struct Retry {
@@ -148,6 +154,18 @@ void Service::Impl::back_enclave() {
         "payee's account run: ffe bond back {}",
         to_hex0x(id.bytes));
   }
+}
+
+// On an engine of its own, beside the one that sessions train on: that one is dropped after every
+// session, with whatever has seen rows.
+void Service::Impl::serve_models() {
+  sealed = std::make_unique<inference::SealedService>(
+      inference::EnclaveParts{
+          enclave.key(), keys.key(), [this] { return service_key_certificate(keys, registrar); },
+          model.file(), model.tokenizer(), model.chat(), model.manifest(),
+          inference::chain_look_up(inft),
+          [this](const H256& root, size_t max) { return storage.download(root, max); }},
+      config.serving);
 }
 
 Service::Service(const Config& config) : impl_(std::make_unique<Impl>(config)) {}

@@ -89,6 +89,14 @@ uint64_t TomlReader::number_or(std::string_view key, uint64_t fallback, uint64_t
   return static_cast<uint64_t>(*value);
 }
 
+bool TomlReader::flag_or(std::string_view key, bool fallback) {
+  toml::node_view<toml::node> node = impl_->at(key);
+  if (!node) return fallback;
+  std::optional<bool> value = node.value_exact<bool>();
+  if (!value) fail(key, "must be true or false");
+  return *value;
+}
+
 double TomlReader::real_or(std::string_view key, double fallback, double min, double max) {
   toml::node_view<toml::node> node = impl_->at(key);
   if (!node) return fallback;

@@ -28,6 +28,7 @@ class TomlReader {
   std::filesystem::path path_or(std::string_view key);  // absent: empty
   Address address(std::string_view key);
   uint64_t number_or(std::string_view key, uint64_t fallback, uint64_t max);
+  bool flag_or(std::string_view key, bool fallback);
   double real_or(std::string_view key, double fallback, double min, double max);
   // "90s", "30m", "24h", "14d", in seconds.
   uint64_t seconds_or(std::string_view key, uint64_t fallback, uint64_t max);

@@ -145,10 +145,17 @@ struct Status {
 // empty file.
 DataCheck check_data(const std::filesystem::path& file);
 
-// One account on one network. Not thread-safe.
 // What a storage client needs of a network.
 storage::ClientOptions storage_options(const Network& network);
 
+// An enclave that was verified in full, its service, and the key that its signer vouches for.
+struct ServiceKeyHolder {
+  std::string url;
+  EnclaveVerification enclave;
+  FixedBytes<32> key;  // X25519: what only this enclave may read is sealed to it
+};
+
+// One account on one network. Not thread-safe.
 class Client {
  public:
   // Checks that the endpoint's chain is the network's. The key signs and pays; it never leaves.
@@ -201,6 +208,13 @@ class Client {
   evm::Receipt transfer(const evm::U256& token_id, const KeyRequest& request,
                         const Events& events = {});
 
+  // An enclave of the network that serves the token's model to its co-owners (docs/spec/
+  // sealed-inference.md): it is verified, runs a published release and holds the base model. Throws
+  // Error{kAttestation} saying why there is none.
+  ServiceKeyHolder find_inference(const evm::U256& token_id, const Events& events = {});
+  // The artifact's key of this account's token. Throws Error{kKey}.
+  SecretBytes model_key(const evm::U256& token_id);
+
   Status status(const evm::U256& session_id);
   evm::Receipt claim(const evm::U256& session_id);
 
@@ -217,12 +231,10 @@ class Client {
   H256 commit(const SubmitPlan& plan, const H256& blob_root, SubmitResult& out,
               const Events& events);
   SecretBytes model_key(const session::OpenedSession& opened, const session::TokenView& token);
-  struct Sealer {
-    std::string url;
-    EnclaveVerification enclave;
-    FixedBytes<32> key;
-  };
-  Sealer find_sealer(const H256& code_hash);
+  ServiceKeyHolder service_key(const std::string& url, EnclaveVerification enclave);
+  // The first of the network's enclaves that `fits`, which throws Error saying why one does not.
+  using Fits = std::function<void(const Json& evidence, const EnclaveVerification& enclave)>;
+  ServiceKeyHolder find_enclave(const std::string& purpose, const Fits& fits);
   struct OperatorsPart {
     tee::Evidence evidence;
     tee::Collateral collateral;

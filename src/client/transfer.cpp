@@ -108,41 +108,6 @@ KeyRequest Client::request_key(const evm::U256& token_id, uint64_t valid_seconds
   return out;
 }
 
-// An enclave of the network that runs the session's code, verified in full, and its service key,
-// which is worth something only with that enclave's signature.
-Client::Sealer Client::find_sealer(const H256& code_hash) {
-  std::string why = "the network names no enclave";
-  for (const std::string& url : network_.enclave_urls) {
-    try {
-      const Json evidence = ask_enclave(url, "/v1/enclave");
-      Sealer out{url, verify_enclave(h256_from_hex(json_string(evidence, "enclaveId", url))), {}};
-      out.enclave.require();
-      if (out.enclave.code_hash != code_hash) {
-        why = url + " runs other code than made the model";
-        continue;
-      }
-      const Json service = ask_enclave(url, "/v1/keys/service");
-      out.key = fixed_from_hex<32>(json_string(service, "key", url));
-      const uint64_t until = json_uint(service, "validUntil", url);
-      const H256 signed_digest = session::service_key_digest(
-          coordinator_.domain(), out.enclave.enclave_id, H256::from(out.key.bytes), until);
-      const auto signature = fixed_from_hex<65>(json_string(service, "signature", url));
-      if (crypto::recover(signed_digest, signature) != out.enclave.signer) {
-        throw Error(ErrorCode::kAttestation, "the service key is not signed by the enclave");
-      }
-      if (until <= rpc_.latest_block().timestamp) {
-        throw Error(ErrorCode::kAttestation, "the service key's time is over");
-      }
-      return out;
-    } catch (const Error& e) {
-      if (e.code() == ErrorCode::kInterrupted) throw;
-      why = url + ": " + e.what();
-    }
-  }
-  throw Error(ErrorCode::kAttestation, "no enclave can seal the key: " + why,
-              "check enclaveUrls in the network file");
-}
-
 evm::Receipt Client::transfer(const evm::U256& token_id, const KeyRequest& request,
                               const Events& events) {
   auto step = [&](std::string_view verb, const std::string& text) {
@@ -152,7 +117,11 @@ evm::Receipt Client::transfer(const evm::U256& token_id, const KeyRequest& reque
   const session::OpenedSession opened = coordinator_.opened(inft_.session_of(token_id));
   const Place place = place_of(network_.chain_id, inft_, token_id, opened.id);
   check_request(request, place, rpc_.latest_block().timestamp);
-  const Sealer sealer = find_sealer(opened.terms.code_hash);
+  const ServiceKeyHolder sealer =
+      find_enclave("can seal the key", [&](const Json&, const EnclaveVerification& enclave) {
+        if (enclave.code_hash == opened.terms.code_hash) return;
+        throw Error(ErrorCode::kAttestation, "it runs other code than made the model");
+      });
   step("Verifying", "enclave " + to_hex0x(sealer.enclave.enclave_id.bytes).substr(0, 10) + "…");
 
   const session::Transfer transfer{network_.chain_id, inft_.address(),

@@ -85,7 +85,7 @@ uint64_t adapter_room(const EnclaveParts& parts, const ServeOptions& o) {
       o.max_streams * o.max_context * lm::BatchGenerator::kv_bytes_per_token(parts.model.config());
   if (o.memory_bytes < caches + kLeastAdapterRoom) {
     throw Error(ErrorCode::kUsage,
-                "inference.memory: " + std::to_string(o.max_streams) + " streams of " +
+                "inference.memory_mb: " + std::to_string(o.max_streams) + " streams of " +
                     std::to_string(o.max_context) + " tokens need " +
                     std::to_string((caches + kLeastAdapterRoom) >> 20) +
                     " MiB on this model, adapters not counted",
@@ -170,7 +170,9 @@ void SealedService::add_routes(net::HttpServer& server) {
   for (const std::string base : {"/v1", "/v1/proxy"}) {
     server.handle("POST", base + "/chat/completions", sealed([this](auto& x) { return chat(x); }));
     server.handle("POST", base + "/models", sealed([this](auto& x) { return models(x); }));
-    server.handle("GET", base + "/models", sealed({}));
+    server.handle("GET", base + "/models", sealed([](auto&) -> net::ServerResponse {
+                    throw Refusal(405, "method", "models are asked for with POST, sealed");
+                  }));
     server.handle_regex("GET", base + "/signature/([0-9a-zA-Z_-]{1,80})",
                         [this](const auto& r) { return signature(r.captures.at(0)); });
   }

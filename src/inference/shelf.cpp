@@ -52,7 +52,7 @@ void Shelf::make_room(uint64_t bytes, Clock::time_point now) {
     throw Refusal(413, "too_large",
                   "this adapter takes " + std::to_string(bytes >> 20) +
                       " MiB in memory, more than this enclave gives to all",
-                  "ask the operator for a larger inference.memory");
+                  "ask the operator for more inference.memory_mb");
   }
   while (bytes_locked() + bytes > max_bytes_) {
     auto oldest = places_.end();
