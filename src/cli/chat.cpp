@@ -8,6 +8,7 @@
 #include "cli/command.hpp"
 #include "cli/generation.hpp"
 #include "cli/line_editor.hpp"
+#include "cli/sealed_answerer.hpp"
 #include "cli/standard_input.hpp"
 
 namespace ffe::cli {
@@ -29,8 +30,19 @@ constexpr const char* kHelp =
 
 struct Options {
   GenerationOptions generation;
+  SealedOptions sealed;
+  std::string prompt;
   bool no_history = false;
 };
+
+std::unique_ptr<Answerer> answerer(const Options& o, Terminal& terminal) {
+  if (!o.sealed.token.empty()) {
+    return std::make_unique<SealedAnswerer>(o.sealed, o.generation, terminal);
+  }
+  auto here = std::make_unique<Responder>(o.generation, terminal);
+  here->model().chat();  // a model without a template is told at once
+  return here;
+}
 
 // XDG: state is what a user may lose without harm but would miss.
 fs::path history_file() {
@@ -47,13 +59,15 @@ fs::path history_file() {
 class Input {
  public:
   explicit Input(const Options& o) {
-    if (isatty(STDIN_FILENO) != 1) return;
+    if (!o.prompt.empty()) prompt_ = o.prompt;
+    if (prompt_ || isatty(STDIN_FILENO) != 1) return;
     editor_.emplace(o.no_history ? fs::path() : history_file());
   }
   bool interactive() const { return editor_.has_value(); }
 
   // A question of one or, with backslashes, several lines.
   std::optional<std::string> next() {
+    if (prompt_) return given_ ? std::nullopt : (given_ = true, prompt_);
     std::string out;
     for (bool first = true;; first = false) {
       std::optional<std::string> line =
@@ -68,6 +82,8 @@ class Input {
   }
 
  private:
+  std::optional<std::string> prompt_;  // the only one
+  bool given_ = false;
   std::optional<LineEditor> editor_;
   StdinLines lines_;
 };
@@ -75,9 +91,7 @@ class Input {
 class Chat {
  public:
   Chat(const Options& o, Terminal& terminal)
-      : t_(terminal), responder_(o.generation, terminal), input_(o) {
-    responder_.model().chat();  // a model without a template is told at once
-  }
+      : t_(terminal), answerer_(answerer(o, terminal)), input_(o) {}
 
   void run() {
     if (input_.interactive()) t_.note("/help lists the commands, Ctrl-D leaves");
@@ -123,7 +137,7 @@ class Chat {
     };
     lm::Answer a;
     try {
-      a = responder_.answer(messages_, show);
+      a = answerer_->answer(messages_, show);
     } catch (const Error& e) {
       messages_.pop_back();  // so that the next question finds the conversation whole
       if (e.code() != ErrorCode::kBadInput) throw;
@@ -131,12 +145,13 @@ class Chat {
     }
     messages_.push_back({"assistant", a.text});
     if (t_.json()) {
-      t_.result(Json{{"role", "assistant"},
-                     {"content", a.text},
-                     {"end", lm::answer_end_name(a.end)},
-                     {"promptTokens", a.prompt_tokens},
-                     {"tokens", a.tokens}}
-                    .dump());
+      Json out = {{"role", "assistant"},
+                  {"content", a.text},
+                  {"end", lm::answer_end_name(a.end)},
+                  {"promptTokens", a.prompt_tokens},
+                  {"tokens", a.tokens}};
+      if (Json proof = answerer_->proof(); !proof.is_null()) out["proof"] = std::move(proof);
+      t_.result(out.dump());
       return;
     }
     write_stdout("\n");
@@ -183,7 +198,7 @@ class Chat {
   }
 
   void set_system(const std::string& text) {
-    std::string& system = responder_.options().system;
+    std::string& system = answerer_->options().system;
     if (text.empty()) {
       t_.note(system.empty() ? "no system prompt was set" : system);
       return;
@@ -194,7 +209,7 @@ class Chat {
   }
 
   void set(const std::string& text) {
-    lm::SamplingOptions& s = responder_.options().sampling;
+    lm::SamplingOptions& s = answerer_->options().sampling;
     const size_t space = text.find(' ');
     if (space == text.npos) {
       t_.note(
@@ -227,7 +242,7 @@ class Chat {
     if (file.empty()) throw Error(ErrorCode::kUsage, "/save needs a file");
     if (messages_.empty()) throw Error(ErrorCode::kUsage, "there is nothing to save");
     Json list = Json::array();
-    const std::string& system = responder_.options().system;
+    const std::string& system = answerer_->options().system;
     if (!system.empty()) list.push_back({{"role", "system"}, {"content", system}});
     for (const lm::Message& m : messages_) {
       list.push_back({{"role", m.role}, {"content", m.content}});
@@ -241,7 +256,7 @@ class Chat {
   }
 
   Terminal& t_;
-  Responder responder_;
+  std::unique_ptr<Answerer> answerer_;
   Input input_;
   std::vector<lm::Message> messages_;
   bool left_ = false;
@@ -257,7 +272,12 @@ void add_chat(CLI::App& app, Context& context) {
   o->generation.sampling.max_new_tokens = 1024;
   add_generation_options(*command, o->generation);
   command->add_option("adapter", o->generation.adapter, "PEFT folder, as --adapter");
+  command->add_option("--sealed", o->sealed.token,
+                      "Talk with the model of this token in its enclave, end to end encrypted");
+  command->add_option("--prompt", o->prompt, "One question; its answer ends the command");
+  add_account_options(*command, o->sealed.account);
   command->add_flag("--no-history", o->no_history, "Keep the lines you type in memory only");
+  command->footer("ffe chat adapter\nffe chat --sealed 17001 --account alice");
   command->callback([&context, o] { context.chosen = [o](Terminal& t) { Chat(*o, t).run(); }; });
 }
 

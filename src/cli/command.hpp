@@ -43,6 +43,7 @@ void add_train(CLI::App& app, Context& context);
 void add_eval(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_chat(CLI::App& app, Context& context);
+void add_proxy(CLI::App& app, Context& context);
 void add_model(CLI::App& app, Context& context);  // model pull, list, inspect
 void add_completion(CLI::App& app, Context& context);
 void add_help(CLI::App& app, Context& context);

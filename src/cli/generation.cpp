@@ -36,7 +36,7 @@ void add_generation_options(CLI::App& command, GenerationOptions& o) {
 }
 
 Responder::Responder(const GenerationOptions& options, Terminal& terminal)
-    : options_(options),
+    : Answerer(options),
       model_(options.model),
       seed_(options.seed ? *options.seed : random_seed()) {
   std::optional<lm::LoraAdapter> adapter;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.hpp"
 #include "cli/model_options.hpp"
 #include "lm/conversation.hpp"
 
@@ -22,16 +23,31 @@ struct GenerationOptions {
 
 void add_generation_options(CLI::App& command, GenerationOptions& options);
 
-class Responder {
+// Answers conversations: a model on this machine, or one in an enclave.
+class Answerer {
+ public:
+  explicit Answerer(const GenerationOptions& options) : options_(options) {}
+  virtual ~Answerer() = default;
+
+  GenerationOptions& options() { return options_; }
+  // The next turn of a conversation that ends with a user's.
+  virtual lm::Answer answer(const std::vector<lm::Message>& messages,
+                            const lm::OnText& on_text) = 0;
+  // What there is to say about the last answer beside its text; null: nothing.
+  virtual Json proof() const { return nullptr; }
+
+ protected:
+  GenerationOptions options_;
+};
+
+class Responder final : public Answerer {
  public:
   Responder(const GenerationOptions& options, Terminal& terminal);
 
   const LoadedModel& model() const { return model_; }
   uint64_t seed() const { return seed_; }
-  GenerationOptions& options() { return options_; }
 
-  // The next turn of a conversation that ends with a user's.
-  lm::Answer answer(const std::vector<lm::Message>& messages, const lm::OnText& on_text);
+  lm::Answer answer(const std::vector<lm::Message>& messages, const lm::OnText& on_text) override;
   // What follows a text, without a template.
   lm::Answer complete(const std::string& text, const lm::OnText& on_text);
 
@@ -39,7 +55,6 @@ class Responder {
   lm::Answer generate(std::span<const int32_t> prompt, std::vector<int32_t> stop_tokens,
                       const lm::OnText& on_text);
 
-  GenerationOptions options_;
   LoadedModel model_;
   uint64_t seed_;
   uint64_t turns_ = 0;

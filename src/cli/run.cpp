@@ -47,7 +47,7 @@ void add_commands(CLI::App& app, Context& context) {
   using Add = void (*)(CLI::App&, Context&);
   const std::pair<const char*, std::vector<Add>> groups[] = {
       {"See it work", {add_demo}},
-      {"Take part", {add_status, add_contribution, add_token}},
+      {"Take part", {add_status, add_contribution, add_token, add_proxy}},
       {"Sessions", {add_session, add_report}},
       {"Enclaves and operators", {add_attest, add_bond, add_devnet}},
       {"Models on this machine", {add_train, add_eval, add_run, add_chat, add_model}},

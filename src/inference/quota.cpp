@@ -12,10 +12,11 @@ void Quota::refill(Account& account, Clock::time_point now) const {
 }
 
 void Quota::forget_idle(Clock::time_point now) {
-  std::erase_if(accounts_, [&](auto& entry) {
-    refill(entry.second, now);
-    return entry.second.streams == 0 && entry.second.left >= per_minute_;
-  });
+  for (auto it = accounts_.begin(); it != accounts_.end();) {
+    refill(it->second, now);
+    const bool idle = it->second.streams == 0 && it->second.left >= per_minute_;
+    it = idle ? accounts_.erase(it) : std::next(it);
+  }
 }
 
 std::unique_ptr<Quota::Lease> Quota::enter(const Address& owner, Clock::time_point now) {
