@@ -26,7 +26,7 @@ std::string random_key() {
 
 void run(const Options& o, Terminal& terminal) {
   SealedModel model(o.sealed, terminal, 0);
-  model.line().enclave();  // an enclave that does not prove itself is told before anyone connects
+  model.begin();  // an enclave that does not prove itself is told before anyone connects
   inference::ProxyOptions options;
   options.port = o.port;
   options.key = random_key();

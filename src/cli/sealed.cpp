@@ -28,6 +28,11 @@ inference::LineParts SealedModel::parts(Terminal& terminal, int patience_seconds
   return out;
 }
 
+void SealedModel::begin() {
+  line_.enclave();
+  if (client_.inft().token(token_).owner == client_.address()) line_.introduce_users();
+}
+
 // The same checks as before a submission; only then is anything sealed.
 inference::VerifiedEnclave SealedModel::verify(Terminal& terminal) {
   StepView view(terminal);

@@ -23,6 +23,8 @@ class SealedModel {
   SealedModel& operator=(const SealedModel&) = delete;
 
   inference::EnclaveLine& line() { return line_; }
+  // Verifies the enclave, and tells it whom its owner, if it is this account, authorised.
+  void begin();
   const Address& user() const { return client_.address(); }
 
  private:

@@ -29,7 +29,7 @@ Delta delta_of(const Json& chunk) {
 SealedAnswerer::SealedAnswerer(const SealedOptions& sealed, const GenerationOptions& options,
                                Terminal& terminal)
     : Answerer(options), model_(sealed, terminal, kPatience) {
-  model_.line().enclave();
+  model_.begin();
 }
 
 Json SealedAnswerer::request(const std::vector<lm::Message>& messages) const {

@@ -248,6 +248,7 @@ std::string Devnet::write_enclave_config(int port) {
       quoted(to_hex0x(operator_key_.address().bytes)), quoted((keys / "operator.json").string()),
       quoted((keys / "password").string()));
   config += "\n" + options_.enclave_settings;
+  if (config.find("[inference]") == config.npos) config += "\n[inference]\nenabled = true\n";
   fs::path file = options_.dir / "aggregator.toml";
   write_file_atomic(file, as_bytes(config), 0600);
   return file.string();

@@ -22,6 +22,12 @@ uint64_t now_ms() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
+Json names(const std::vector<Address>& users) {
+  Json out = Json::array();
+  for (const Address& user : users) out.push_back(crypto::checksum_address(user));
+  return out;
+}
+
 void sleep_for(int seconds) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
   while (std::chrono::steady_clock::now() < end) {
@@ -130,24 +136,34 @@ auto EnclaveLine::insist(const Call& call) {
   }
 }
 
+ModelKey EnclaveLine::owners_key() {
+  std::lock_guard lock(mutex_);
+  std::optional<ModelKey> key = parts_.model_key();
+  if (key) return std::move(*key);
+  throw Error(ErrorCode::kKey, "only the owner of token " + parts_.token.to_string() +
+                                   " can send its key to the enclave");
+}
+
 Json EnclaveLine::load_on(SealedClient& line) {
-  std::optional<ModelKey> key;
-  {
-    std::lock_guard lock(mutex_);
-    key = parts_.model_key();
-  }
-  if (!key) {
-    throw Error(ErrorCode::kKey, "only the owner of token " + parts_.token.to_string() +
-                                     " can send its key to the enclave");
-  }
+  const ModelKey key = owners_key();
   if (parts_.on_load) {
     parts_.on_load("the key of token " + parts_.token.to_string() + ", sealed to the enclave");
   }
-  Json users = Json::array();
-  for (const Address& user : key->users) users.push_back(crypto::checksum_address(user));
   const Json request = {
-      {"model", model_}, {"key", to_hex0x(key->key.view())}, {"users", std::move(users)}};
+      {"model", model_}, {"key", to_hex0x(key.key.view())}, {"users", names(key.users)}};
   return line.ask(sealed_body(request, line), "/inference/load").body;
+}
+
+bool EnclaveLine::introduce_users() {
+  const Json request = {{"model", model_}, {"users", names(owners_key().users)}};
+  const std::shared_ptr<SealedClient> line = this->line();
+  try {
+    line->ask(sealed_body(request, *line), "/inference/load");
+    return true;
+  } catch (const Refusal& refusal) {
+    if (refusal.reason() == reason::kNotLoaded) return false;
+    throw;
+  }
 }
 
 SealedAnswer EnclaveLine::chat(const Json& request) {

@@ -58,6 +58,9 @@ class EnclaveLine {
   Json models();
   // Sends the model's key; throws Error{kKey} where the user does not own the token.
   Json load();
+  // The owner's: tells the enclave whom the owner authorised meanwhile. False where it does not
+  // hold the model now: then load() will tell.
+  bool introduce_users();
   // Takes the model out of the enclave's memory.
   Json unload();
 
@@ -67,6 +70,7 @@ class EnclaveLine {
   Json sealed_body(Json body, const SealedClient& line) const;
   Json with_model(const Json& request) const;
   void check_model(const Json& body) const;
+  ModelKey owners_key();
   Json load_on(SealedClient& line);
   template <class Call>
   auto insist(const Call& call);

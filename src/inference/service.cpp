@@ -94,6 +94,19 @@ uint64_t adapter_room(const EnclaveParts& parts, const ServeOptions& o) {
   return o.memory_bytes - caches;
 }
 
+std::set<Address> users_of(const Json& body) {
+  const Json& users = json_member(body, "users", "request");
+  if (!users.is_array() || users.size() > kMaxUsers) {
+    throw Refusal(400, "bad_request", "users is no list of at most 100 addresses");
+  }
+  std::set<Address> out;
+  for (const Json& user : users) {
+    if (!user.is_string()) throw Refusal(400, "bad_request", "users holds no address");
+    out.insert(crypto::parse_address(user.get_ref<const std::string&>()));
+  }
+  return out;
+}
+
 ServeOptions checked(ServeOptions o, const EnclaveParts& parts) {
   o.max_context = std::min<size_t>(o.max_context, parts.model.config().max_position);
   o.max_tokens = std::min(o.max_tokens, o.max_context);
@@ -367,21 +380,11 @@ LoadedModel SealedService::fetch_model(const TokenFacts& facts, const evm::U256&
   return out;
 }
 
+// With the key the model is brought here; without it, those whom the owner names now take the place
+// of those named before.
 net::ServerResponse SealedService::load(Exchange& exchange) {
   const evm::U256 token = token_of_model(json_string(exchange.body, "model", "request"));
-  const SecretBytes key(from_hex(json_string(exchange.body, "key", "request")));
-  if (key.size() != session::kArtifactKey) {
-    throw Refusal(400, "bad_request", "key does not have 32 bytes");
-  }
-  const Json& users = json_member(exchange.body, "users", "request");
-  if (!users.is_array() || users.size() > kMaxUsers) {
-    throw Refusal(400, "bad_request", "users is no list of at most 100 addresses");
-  }
-  std::set<Address> named;
-  for (const Json& user : users) {
-    if (!user.is_string()) throw Refusal(400, "bad_request", "users holds no address");
-    named.insert(crypto::parse_address(user.get_ref<const std::string&>()));
-  }
+  std::set<Address> users = users_of(exchange.body);
   const TokenFacts facts = book_.fresh(token);
   if (facts.owner != exchange.user) {
     throw Refusal(
@@ -389,12 +392,20 @@ net::ServerResponse SealedService::load(Exchange& exchange) {
         crypto::checksum_address(exchange.user) + " does not own token " + token.to_string(),
         "only its owner can bring its key");
   }
-  LoadedModel model = fetch_model(facts, token, key.view());
-  model.users = std::move(named);
+  LoadedModel model;
+  if (exchange.body.contains("key")) {
+    const SecretBytes key(from_hex(json_string(exchange.body, "key", "request")));
+    if (key.size() != session::kArtifactKey) {
+      throw Refusal(400, "bad_request", "key does not have 32 bytes");
+    }
+    model = fetch_model(facts, token, key.view());
+  } else {
+    model = usable_model(token, exchange.user);
+  }
+  model.users = std::move(users);
   const Json object = model_object(model);
   shelf_.put(std::move(model));
-  log::info("sealed inference: a model was loaded; {} in memory, {} MiB", shelf_.size(),
-            shelf_.bytes() >> 20);
+  log::info("sealed inference: {} model(s) in memory, {} MiB", shelf_.size(), shelf_.bytes() >> 20);
   return reply(exchange, object);
 }
 
@@ -434,8 +445,8 @@ LoadedModel SealedService::usable_model(const evm::U256& token, const Address& u
   }
   if (user != model->loader && !model->users.contains(user)) {
     throw Refusal(403, "not_authorized",
-                  who + " was not authorised yet when the owner sent the key of " + which,
-                  "ask the owner to send it again: ffe chat --sealed " + token.to_string());
+                  who + " was not authorised yet when the owner brought " + which + " here",
+                  "the owner tells the enclave with: ffe chat --sealed " + token.to_string());
   }
   return *model;
 }

@@ -185,6 +185,50 @@ TEST_F(Exchange, ResealedAnswerFailsTheProof) {
       "corrupt");
 }
 
+// FFE's own enclaves: nothing is open, and each frame is known to be the enclave's when it comes.
+TEST_F(Exchange, StrictlyEverythingIsSealedAndSignedFromTheBeginning) {
+  SealedRequest s = seal_request_strictly(request, recipient);
+  EXPECT_EQ(s.envelope.size(), 1u);
+  OpenedRequest o = opened(Json::parse(s.envelope.dump()));
+  EXPECT_EQ(o.request, request);
+  EXPECT_TRUE(o.unbound_fields.empty());
+  EXPECT_EQ(o.sealed_fields.size(), request.size());
+  ResponseSealer server(o, signer);
+  const Json answer = {{"object", "list"}, {"data", {1, 2}}};
+  const Json first = server.seal(chunk("a"), false), last = server.seal(answer, true);
+  EXPECT_EQ(first.size(), 1u);
+  EXPECT_EQ(s.opener.open(Json::parse(first.dump())), chunk("a"));
+  EXPECT_EQ(s.opener.open(Json::parse(last.dump())), answer);
+  const std::string text = server.proof(true);
+  s.opener.check(text, sign_proof(signer, text), true, signer.address());
+}
+
+TEST_F(Exchange, StrictlyAForgersFirstFrameIsRefused) {
+  SealedRequest s = seal_request_strictly(request, recipient);
+  const OpenedRequest o = opened(s.envelope);
+  const auto refused = [&](const Json& frame) {
+    EXPECT_NE(code_of([&] { s.opener.open(frame); }), "") << frame;
+  };
+  refused(ResponseSealer(o, crypto::PrivateKey::generate()).seal(chunk("x"), true));
+  refused(ResponseSealer(o).seal(chunk("x"), true));
+  // Another exchange's opening, in front of this one's frame.
+  SealedRequest other = seal_request_strictly(request, recipient);
+  Json spliced = ResponseSealer(o, crypto::PrivateKey::generate()).seal(chunk("x"), true);
+  spliced["_e2ee"]["opening"] =
+      ResponseSealer(opened(other.envelope), signer).seal(chunk("x"), true)["_e2ee"]["opening"];
+  refused(spliced);
+  const Json good = ResponseSealer(o, signer).seal(chunk("x"), true);
+  for (const Json& open : {Json("model"), Json("x_0g_trace")}) {
+    Json loose = good;
+    loose["_e2ee"]["unbound_fields"] = {open};
+    refused(loose);
+  }
+  Json more = good;
+  more["added"] = 1;
+  refused(more);
+  EXPECT_EQ(s.opener.open(good), chunk("x"));
+}
+
 TEST_F(Exchange, SealsOnlyWhatIsThere) {
   EXPECT_EQ(code_of([&] { seal_request(request, recipient, {"messages", "tools"}); }), "usage");
   EXPECT_EQ(code_of([&] { seal_request(Json::array(), recipient, {"messages"}); }), "usage");

@@ -162,7 +162,7 @@ TEST_F(SealedServiceTest, WhomTheOwnerDidNotNameIsRefusedWhateverTheChainSays) {
   owner.load();
   authorize(friend_.address());
   EXPECT_EQ(refusal_of([&] { other.chat(SealedWorld::question("hi")); }), "403 not_authorized");
-  owner.load();  // names the friend now
+  EXPECT_TRUE(owner.introduce_users());
   EXPECT_NO_THROW(other.chat(SealedWorld::question("hi")));
   {
     std::lock_guard lock(world_.mutex());
@@ -190,6 +190,7 @@ TEST_F(SealedServiceTest, TheOwnerTakesTheModelAway) {
   owner.load();
   EXPECT_EQ(refusal_of([&] { other.unload(); }), "403 not_owner");
   EXPECT_EQ(owner.unload()["unloaded"], true);
+  EXPECT_FALSE(owner.introduce_users());
   EXPECT_EQ(world_.service().counts().models, 0u);
   EXPECT_EQ(refusal_of([&] { other.chat(SealedWorld::question("hi")); }), "409 not_loaded");
 }

@@ -277,6 +277,32 @@ TEST(HttpServer, AStreamEndsWhenThePeerIsGone) {
   EXPECT_TRUE(ended);
 }
 
+// Before anything is written: work for a peer that has gone can stop.
+TEST(HttpServer, AStreamKnowsThatItsPeerHasGone) {
+  HttpServer server;
+  std::atomic<bool> ended{false}, stayed{false};
+  server.handle("GET", "/", [&](const ServerRequest&) {
+    ServerResponse response;
+    response.stream = [&](ServerStream& stream) {
+      stayed = !stream.abandoned();
+      while (!stream.abandoned()) std::this_thread::sleep_for(milliseconds(5));
+      ended = true;
+    };
+    return response;
+  });
+  int port = server.start();
+  {
+    Socket peer = Socket::connect(port);
+    peer.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (!stayed) std::this_thread::sleep_for(milliseconds(5));
+  }
+  auto start = steady_clock::now();
+  while (!ended && steady_clock::now() - start < milliseconds(5000)) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_TRUE(ended);
+}
+
 TEST(HttpServer, Cors) {
   HttpServer server({.cors = true});
   server.handle("POST", "/", [](const ServerRequest&) { return text("ok"); });
