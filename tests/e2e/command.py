@@ -60,14 +60,17 @@ class User:
         """One document on stdout, of the command's schema, or of an error's."""
         answer = self.run(*arguments, "--json", status=status, **more)
         answer.json = json.loads(answer.out)
-        command = self.command_of(answer.arguments)
-        of = self.schema["$defs"]["error"] if "error" in answer.json else None
+        self.check(self.command_of(answer.arguments), answer.json)
+        return answer
+
+    def check(self, command, document):
+        """That it is of the command's schema, or of an error's."""
+        of = self.schema["$defs"]["error"] if "error" in document else None
         of = of or self.schema["commands"][command]
         if jsonschema is not None:
             schema = {"$schema": self.schema["$schema"], "$defs": self.schema["$defs"], **of}
-            jsonschema.Draft202012Validator(schema).validate(answer.json)
+            jsonschema.Draft202012Validator(schema).validate(document)
         self.validated.add(command)
-        return answer
 
     def command_of(self, arguments):
         words = ["ffe", *arguments]

@@ -18,6 +18,7 @@ import urllib.request
 import browser
 import command
 import learned_model
+import sealed
 import small_session
 from terminal import on_terminal
 
@@ -220,6 +221,7 @@ def main(ffe, folder):
         user.json("authorize", token, addresses["stranger"], *user.sign("alice"))
         user.json("authorize", token, addresses["stranger"], "--end", *user.sign("alice"))
         user.json("authorize", token, addresses["bob"], *user.sign("stranger"), status=4)
+        sealed.check(user, token, addresses, state["parts"][2]["url"])
         move_token(user, session, token, addresses)
 
         second = open_session(user, world, [addresses[n] for n in names], "second")
