@@ -230,6 +230,7 @@ net::ServerResponse Api::metrics() const {
   m.registration_valid_until = registration->valid_until;
   m.resident_bytes = resident_bytes();
   m.started = started_;
+  if (context_.sealed != nullptr) m.inference = context_.sealed->counts();
   out.body = to_text(m);
   return out;
 }

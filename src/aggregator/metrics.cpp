@@ -35,6 +35,13 @@ std::string kind(const std::string& stage) {
   return stage;
 }
 
+void inference_text(std::string& out, const inference::SealedService::Counts& c) {
+  single(out, "ffe_inference_models", "gauge", "Models whose owners' keys are here.", c.models);
+  single(out, "ffe_inference_streams", "gauge", "Answers under way.", c.streams);
+  single(out, "ffe_inference_tokens_total", "counter", "Tokens read and drawn.", c.tokens);
+  single(out, "ffe_inference_refused_total", "counter", "Requests that were refused.", c.refused);
+}
+
 }  // namespace
 
 uint64_t resident_bytes() {
@@ -72,6 +79,7 @@ std::string to_text(const Metrics& m) {
   single(out, "process_resident_memory_bytes", "gauge", "Resident memory.", m.resident_bytes);
   single(out, "process_start_time_seconds", "gauge", "When the service started, unix time.",
          m.started);
+  if (m.inference) inference_text(out, *m.inference);
   return out;
 }
 

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/json.hpp"
+#include "inference/service.hpp"
 
 namespace ffe::aggregator {
 
@@ -16,7 +18,8 @@ struct Metrics {
   uint64_t failed_attempts = 0;           // since the start
   uint64_t registration_valid_until = 0;  // unix seconds
   uint64_t resident_bytes = 0;
-  int64_t started = 0;  // unix seconds
+  int64_t started = 0;                                        // unix seconds
+  std::optional<inference::SealedService::Counts> inference;  // where it is on
 };
 
 // Resident memory of this process in bytes; 0 where the system does not tell.

@@ -72,6 +72,24 @@ class ConfigTest : public ::testing::Test {
   TempDir folder_{"ffe-config"};
 };
 
+TEST_F(ConfigTest, SealedInferenceIsOffUnlessItIsSwitchedOn) {
+  EXPECT_FALSE(read_config(write(kGood)).serving.enabled);
+  const auto with_table = [&](const std::string& lines) {
+    return write(std::string(kGood) + "\n[inference]\n" + lines);
+  };
+  const auto serving =
+      read_config(with_table("enabled = true\nmax_streams = 3\nmemory_mb = 100\nidle = \"2m\"\n"))
+          .serving;
+  EXPECT_TRUE(serving.enabled);
+  EXPECT_EQ(serving.max_streams, 3u);
+  EXPECT_EQ(serving.memory_bytes, uint64_t{100} << 20);
+  EXPECT_EQ(serving.idle_seconds, 120u);
+  for (const char* bad : {"enabled = 1", "max_streams = 0", "numeric_path = \"fp8\"",
+                          "idle = \"2 minutes\"", "memory_mb = 1", "streams = 3"}) {
+    EXPECT_NE(refusal(with_table(bad)).find("inference."), std::string::npos) << bad;
+  }
+}
+
 TEST_F(ConfigTest, ReadsEverySetting) {
   Config c = read_config(write(kGood));
   EXPECT_EQ(c.data_dir, folder_.path() / "data");

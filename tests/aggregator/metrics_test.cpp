@@ -24,6 +24,7 @@ Metrics some() {
   m.failed_attempts = board.failures();
   m.registration_valid_until = 1'796'057'021;
   m.resident_bytes = resident_bytes();
+  m.inference = {.models = 2, .streams = 1, .tokens = 4711, .refused = 3};
   return m;
 }
 
@@ -33,7 +34,9 @@ TEST(Metrics, HasTheNumbers) {
        {"ffe_build_info{version=\"0.1.0\",provider=\"simulator\",simulated=\"true\"} 1\n",
         "ffe_sessions{stage=\"gate: training\"} 1\n", "ffe_sessions{stage=\"publishing\"} 2\n",
         "ffe_sessions_failing 1\n", "ffe_failed_attempts_total 1\n",
-        "ffe_registration_valid_until_seconds 1796057021\n"}) {
+        "ffe_registration_valid_until_seconds 1796057021\n", "ffe_inference_models 2\n",
+        "ffe_inference_streams 1\n", "ffe_inference_tokens_total 4711\n",
+        "ffe_inference_refused_total 3\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << "\n" << text;
   }
   EXPECT_GT(some().resident_bytes, 1u << 20);
