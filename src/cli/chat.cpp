@@ -37,6 +37,11 @@ struct Options {
 
 std::unique_ptr<Answerer> answerer(const Options& o, Terminal& terminal) {
   if (!o.sealed.token.empty()) {
+    if (!o.generation.adapter.empty() || !o.generation.model.model.empty()) {
+      throw Error(ErrorCode::kUsage,
+                  "--sealed talks with a model in its enclave, not with one here",
+                  "leave out the adapter and --model");
+    }
     return std::make_unique<SealedAnswerer>(o.sealed, o.generation, terminal);
   }
   auto here = std::make_unique<Responder>(o.generation, terminal);

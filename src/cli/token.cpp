@@ -48,6 +48,9 @@ void authorize(const Options& o, Terminal& terminal) {
   terminal.step(o.end ? "Ended" : "Authorized",
                 fmt::format("{}  {} user(s) of token {}", crypto::checksum_address(user),
                             client.inft().authorized(id).size(), id.to_string()));
+  if (!o.end) {
+    terminal.hint("tell the enclave, if the model is in use there: ffe chat --sealed " + o.token);
+  }
   print_done(terminal, receipt, id, "user", user);
 }
 

@@ -108,6 +108,7 @@ std::set<Address> users_of(const Json& body) {
 }
 
 ServeOptions checked(ServeOptions o, const EnclaveParts& parts) {
+  lm::require_numeric(lm::numeric_from_name(o.numeric));
   o.max_context = std::min<size_t>(o.max_context, parts.model.config().max_position);
   o.max_tokens = std::min(o.max_tokens, o.max_context);
   return o;
@@ -146,9 +147,7 @@ SealedService::SealedService(const EnclaveParts& parts, const ServeOptions& opti
             return std::make_unique<lm::Engine>(parts_.model, engine);
           },
           options_.max_streams),
-      janitor_thread_([this] { janitor(); }) {
-  lm::require_numeric(lm::numeric_from_name(options_.numeric));
-}
+      janitor_thread_([this] { janitor(); }) {}
 
 SealedService::~SealedService() {
   {
