@@ -1,5 +1,6 @@
 // Somebody between client and enclave who changes, drops, repeats, swaps and forges.
 #include <atomic>
+#include <gtest/gtest.h>
 
 #include "inference/sse.hpp"
 #include "sealed_world.hpp"

@@ -2,7 +2,6 @@
 // The chain and the storage are tables that a test fills.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -15,7 +14,6 @@
 #include "session/artifact.hpp"
 #include "session/reports.hpp"
 #include "session/tar.hpp"
-#include "support/error_of.hpp"
 #include "support/tiny_model.hpp"
 
 namespace ffe::inference {
@@ -35,13 +33,15 @@ struct Artifact {
 
 class SealedWorld {
  public:
-  explicit SealedWorld(ServeOptions options = quick_options())
+  // `model`: the base model; empty: a tiny one.
+  explicit SealedWorld(ServeOptions options = quick_options(), std::filesystem::path model = {})
       : options_(options),
-        model_(lm::ModelFile::open(
-            test::write_tiny_model(folder_.path() / "model", {.positions = 1024}))),
+        path_(model.empty() ? test::write_tiny_model(folder_.path() / "model", {.positions = 1024})
+                            : std::move(model)),
+        model_(lm::ModelFile::open(path_)),
         tokenizer_(lm::Tokenizer::from(model_)),
         chat_(lm::ChatTemplate::from(model_, tokenizer_)),
-        manifest_(session::manifest_of(folder_.path() / "model", "tiny")) {
+        manifest_(session::manifest_of(path_, "base")) {
     start();
   }
   ~SealedWorld() { stop(); }
@@ -177,6 +177,7 @@ class SealedWorld {
 
   TempDir folder_{"ffe-sealed"};
   ServeOptions options_;
+  std::filesystem::path path_;
   lm::ModelFile model_;
   lm::Tokenizer tokenizer_;
   lm::ChatTemplate chat_;

@@ -1,11 +1,13 @@
 // Sealed inference over real HTTP on a real model: who is answered, and what is refused.
 #include "inference/service.hpp"
 
+#include <gtest/gtest.h>
 #include <thread>
 
 #include "compute/session_token.hpp"
 #include "lm/conversation.hpp"
 #include "sealed_world.hpp"
+#include "support/error_of.hpp"
 
 namespace ffe::inference {
 namespace {
