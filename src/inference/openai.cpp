@@ -103,7 +103,9 @@ double number(const Json& request, const char* name, double otherwise, double le
 uint64_t integer(const Json& request, const char* name, uint64_t otherwise, uint64_t least) {
   const Json* value = find(request, name);
   if (value == nullptr) return otherwise;
-  if (!value->is_number_unsigned() || value->get<uint64_t>() < least) {
+  const bool whole =
+      value->is_number_integer() && (value->is_number_unsigned() || value->get<int64_t>() >= 0);
+  if (!whole || value->get<uint64_t>() < least) {
     bad(std::string(name) + " must be a whole number of at least " + std::to_string(least));
   }
   return value->get<uint64_t>();

@@ -150,7 +150,7 @@ TEST_F(Interference, AChangedFrameDoesNotOpen) {
     EXPECT_TRUE(streamed().starts_with("error corrupt")) << member;
     EXPECT_EQ(shown_, "") << member;
   }
-  middle_.change = [](auto& frames, const Json&) { frames[0]["usage"] = 7; };
+  middle_.change = [](auto& frames, const Json&) { frames[0]["added"] = 7; };
   EXPECT_TRUE(whole().starts_with("error corrupt"));
   middle_.change = [](auto& frames, const Json&) {
     frames[0]["_e2ee"]["unbound_fields"] = {"model"};

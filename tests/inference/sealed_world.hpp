@@ -33,10 +33,11 @@ struct Artifact {
 
 class SealedWorld {
  public:
-  // `model`: the base model; empty: a tiny one.
-  explicit SealedWorld(ServeOptions options = quick_options(), std::filesystem::path model = {})
+  // `model`: the base model; empty: `tiny`.
+  explicit SealedWorld(ServeOptions options = quick_options(), std::filesystem::path model = {},
+                       const test::TinyModel& tiny = {.positions = 1024})
       : options_(options),
-        path_(model.empty() ? test::write_tiny_model(folder_.path() / "model", {.positions = 1024})
+        path_(model.empty() ? test::write_tiny_model(folder_.path() / "model", tiny)
                             : std::move(model)),
         model_(lm::ModelFile::open(path_)),
         tokenizer_(lm::Tokenizer::from(model_)),

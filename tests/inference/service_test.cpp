@@ -18,8 +18,9 @@ constexpr uint64_t kToken = 17001;
 
 class SealedServiceTest : public ::testing::Test {
  protected:
-  explicit SealedServiceTest(ServeOptions options = SealedWorld::quick_options())
-      : world_(options), artifact_(world_.add_token(kToken, owner_.address())) {}
+  explicit SealedServiceTest(ServeOptions options = SealedWorld::quick_options(),
+                             const test::TinyModel& tiny = {.positions = 1024})
+      : world_(options, {}, tiny), artifact_(world_.add_token(kToken, owner_.address())) {}
 
   EnclaveLine line(const PrivateKey& user) {
     return EnclaveLine(world_.parts(kToken, user, artifact_));
@@ -108,10 +109,16 @@ TEST_F(SealedServiceTest, AStopTextEndsTheAnswer) {
   EnclaveLine owner = line(owner_);
   const std::string whole = expected(artifact_.adapter, "go", 30);
   Json request = SealedWorld::question("go", 30);
-  const size_t middle = whole.size() / 2;
-  request["stop"] = whole.substr(middle, 2);
+  // A whole character in the middle.
+  const auto inside = [&](size_t i) { return (static_cast<uint8_t>(whole[i]) & 0xc0) == 0x80; };
+  size_t first = whole.size() / 2;
+  while (inside(first)) --first;
+  size_t end = first + 1;
+  while (end < whole.size() && inside(end)) ++end;
+  const std::string stop = whole.substr(first, end - first);
+  request["stop"] = stop;
   const Json body = owner.chat(request).body;
-  EXPECT_EQ(text_of(body), whole.substr(0, whole.find(whole.substr(middle, 2))));
+  EXPECT_EQ(text_of(body), whole.substr(0, whole.find(stop)));
   EXPECT_EQ(body["choices"][0]["finish_reason"], "stop");
 }
 
@@ -339,8 +346,7 @@ TEST_F(RawRequests, NothingOfAnExchangeIsReadable) {
   e2ee::SealedRequest s = e2ee::seal_request_strictly(good(), world_.enclave().recipient);
   const net::HttpResponse response = post(s.envelope.dump());
   for (const std::string& text : {s.envelope.dump(), response.body}) {
-    for (const char* word :
-         {"17001", "messages", "user", "choices", "usage", "completion_tokens"}) {
+    for (const char* word : {"17001", "hi", "app-sk", "assistant", "total_tokens"}) {
       EXPECT_EQ(text.find(word), std::string::npos) << word;
     }
   }
@@ -387,7 +393,10 @@ class Narrow : public SealedServiceTest {
     o.idle_seconds = 1;
     return o;
   }
-  Narrow() : SealedServiceTest(options()) {}
+  Narrow()
+      : SealedServiceTest(
+            options(),
+            {.hidden = 128, .intermediate = 256, .layers = 4, .positions = 1024, .ends = false}) {}
 
   // An answer of many tokens that its reader leaves when told to.
   struct Slow {
@@ -447,7 +456,7 @@ TEST_F(Narrow, AFullEnclaveSaysWhenToComeBack) {
 
 TEST_F(Narrow, TokensOfAMinuteAreCountedAndRunOut) {
   EnclaveLine owner = line(owner_);
-  owner.chat(SealedWorld::question("hi", 700));
+  owner.chat(SealedWorld::question("hi", 700));  // a minute has 600
   EXPECT_EQ(refusal_of([&] { owner.chat(SealedWorld::question("hi")); }),
             "429 rate_limit_exceeded");
 }

@@ -2,6 +2,7 @@
 // enough for every command that works with a model.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -39,6 +40,7 @@ struct TinyModel {
   uint32_t hidden = 32, intermediate = 48, layers = 2, heads = 4, kv_heads = 2, positions = 512;
   uint8_t seed = 1;
   bool chat_template = true;
+  bool ends = true;  // false: drawn greedily, it never ends its turn
 };
 
 inline std::filesystem::path write_tiny_model(const std::filesystem::path& folder,
@@ -89,6 +91,10 @@ inline std::filesystem::path write_tiny_model(const std::filesystem::path& folde
     weights[name] = {{m.hidden}, std::vector<float>(m.hidden, 1.0f)};
   };
   random("model.embed_tokens.weight", kVocab, m.hidden);
+  if (!m.ends) {  // the output layer is the same matrix: control tokens are never the likeliest
+    std::vector<float>& e = weights["model.embed_tokens.weight"].second;
+    std::fill(e.end() - 3 * m.hidden, e.end(), 0.0f);
+  }
   ones("model.norm.weight");
   const uint32_t kv = m.hidden / m.heads * m.kv_heads;
   for (uint32_t l = 0; l < m.layers; ++l) {
