@@ -277,8 +277,10 @@ void add_chat(CLI::App& app, Context& context) {
   o->generation.sampling.max_new_tokens = 1024;
   add_generation_options(*command, o->generation);
   command->add_option("adapter", o->generation.adapter, "PEFT folder, as --adapter");
-  command->add_option("--sealed", o->sealed.token,
-                      "Talk with the model of this token in its enclave, end to end encrypted");
+  command
+      ->add_option("--sealed", o->sealed.token,
+                   "Talk with the model of this token in its enclave, end to end encrypted")
+      ->type_name("TOKEN");
   command->add_option("--prompt", o->prompt, "One question; its answer ends the command");
   add_account_options(*command, o->sealed.account);
   command->add_flag("--no-history", o->no_history, "Keep the lines you type in memory only");
