@@ -3,6 +3,7 @@
 // 0G's E2EE protocol and every answer signed.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>

@@ -2,6 +2,7 @@
 // The chain and the storage are tables that a test fills.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
