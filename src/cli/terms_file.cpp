@@ -42,8 +42,10 @@ session::GatePolicy read_gate(TomlReader& in) {
   g.min_rows = small(in, "gate.min_rows", g.min_rows);
   g.alpha_inverse =
       static_cast<uint32_t>(in.number_or("gate.alpha_inverse", g.alpha_inverse, UINT32_MAX));
-  g.harm_tolerance_micro = scaled(in.real_or("gate.harm_tolerance", 0.06, 0, 0.499), 1e6);
-  g.relevance_tolerance_micro = scaled(in.real_or("gate.relevance_tolerance", 0.06, 0, 0.499), 1e6);
+  g.harm_tolerance_micro =
+      scaled(in.real_or("gate.harm_tolerance", g.harm_tolerance_micro * 1e-6, 0, 0.499), 1e6);
+  g.relevance_tolerance_micro = scaled(
+      in.real_or("gate.relevance_tolerance", g.relevance_tolerance_micro * 1e-6, 0, 0.499), 1e6);
   g.invalid_share_bps =
       static_cast<uint16_t>(scaled(in.real_or("gate.invalid_share_percent", 10, 0, 100), 100));
   return g;
@@ -100,10 +102,10 @@ slash_invalid_percent = 25           # of the stake, for rows that cannot be use
 
 [gate]                               # docs/spec/gate.md
 statistic = 1                        # 1: 96 calibration rows; 2, for small sessions: 48
-eval_pairs = 128                     # 32 to 4096; more: more certain, and slower
+eval_pairs = 192                     # 32 to 4096; more: more certain, and slower
 min_rows = 16                        # usable rows that a contributor must bring
-harm_tolerance = 0.06                # nats, at least 0.05; higher is kinder and blinder
-relevance_tolerance = 0.06
+harm_tolerance = 0.16                # nats, at least 0.05; higher is kinder and blinder
+relevance_tolerance = 0.11
 alpha_inverse = 1000                 # at most one false slash in so many sessions
 invalid_share_percent = 10           # broken rows that are still forgiven
 must_gain = 0                        # 1: a contribution must show that it helps

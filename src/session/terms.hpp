@@ -17,11 +17,11 @@ namespace ffe::session {
 struct GatePolicy {
   uint8_t statistic = 1;    // bundle of the enclave's code: 1, or 2 for small sessions
   uint8_t accept_rule = 0;  // 1: a contribution must show evidence of gain
-  uint16_t eval_pairs = 96;
+  uint16_t eval_pairs = 192;
   uint16_t min_rows = 16;
   uint32_t alpha_inverse = 1000;
-  uint32_t harm_tolerance_micro = 60000;
-  uint32_t relevance_tolerance_micro = 60000;
+  uint32_t harm_tolerance_micro = 160'000;
+  uint32_t relevance_tolerance_micro = 110'000;
   uint16_t invalid_share_bps = 1000;
 
   bool operator==(const GatePolicy&) const = default;

@@ -58,8 +58,8 @@ TEST_F(Terms, TheTemplateIsReadWithItsDefaults) {
   EXPECT_EQ(r.pool, folder_.path() / "evaluation-pool.jsonl");
   EXPECT_EQ(r.submit_seconds, 86400u);
   EXPECT_EQ(r.stake, evm::parse_ether("0.5"));
-  EXPECT_EQ(r.gate.eval_pairs, 128u);
-  EXPECT_EQ(r.gate.harm_tolerance_micro, 60'000u);
+  EXPECT_EQ(r.gate.eval_pairs, 192u);
+  EXPECT_EQ(r.gate.harm_tolerance_micro, 160'000u);
   EXPECT_EQ(r.gate.invalid_share_bps, 1000u);
   EXPECT_EQ(r.slash_bps_invalid, 2500u);
   EXPECT_EQ(r.recipe.numeric_path, "auto");
@@ -79,8 +79,8 @@ TEST_F(Terms, MistakesAreNamed) {
   says(with("quorum = 2", "quorum = 3"), "session.quorum and min_accepted must be");
   says(with("stake = \"0.5\"", "stake = \"lots\""), "money.stake is not an amount such as");
   says(with("deliver_within = \"24h\"", "deliver_within = \"15d\""), "session.deliver_within must");
-  says(with("eval_pairs = 128", "eval_pairs = 8"), "evalPairs");
-  says(with("harm_tolerance = 0.06", "harm_tolerance = 0.01"), "harmTolerance");
+  says(with("eval_pairs = 192", "eval_pairs = 8"), "evalPairs");
+  says(with("harm_tolerance = 0.16", "harm_tolerance = 0.01"), "harmTolerance");
   says(with("epochs = 2", "epoch = 2"), "recipe.epoch is not a known setting");
   says(with("rank = 8", "rank = 0"), "rank");
 }

@@ -8,6 +8,8 @@ namespace {
 session::GatePolicy policy(uint16_t pairs) {
   session::GatePolicy out;
   out.eval_pairs = pairs;
+  out.harm_tolerance_micro = 60'000;
+  out.relevance_tolerance_micro = 60'000;
   return out;
 }
 

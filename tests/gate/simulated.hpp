@@ -153,6 +153,8 @@ inline GateInputs inputs(uint64_t seed = 1) {
   GateInputs in;
   in.policy.statistic = 2;
   in.policy.eval_pairs = 96;
+  in.policy.harm_tolerance_micro = 60'000;
+  in.policy.relevance_tolerance_micro = 60'000;
   in.policy.min_rows = 16;
   in.max_rows = 1000;
   in.seed.assign(32, static_cast<uint8_t>(seed));

@@ -60,11 +60,11 @@ export const maxDeliverPeriod = 14 * 86400;
 export const defaultGatePolicy: Readonly<GatePolicy> = {
   statistic: 1,
   acceptRule: 0,
-  evalPairs: 96,
+  evalPairs: 192,
   minRows: 16,
   alphaInverse: 1000,
-  harmToleranceMicro: 60000,
-  relevanceToleranceMicro: 60000,
+  harmToleranceMicro: 160_000,
+  relevanceToleranceMicro: 110_000,
   invalidShareBps: 1000,
 };
 
