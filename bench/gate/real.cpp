@@ -56,6 +56,8 @@ gate::GateInputs inputs_of(const RealOptions& o, const Run& run) {
   in.policy.statistic = static_cast<uint8_t>(o.statistic);
   in.policy.eval_pairs = o.eval_pairs;
   in.policy.min_rows = 16;
+  // The strictest that tables are asked about: from here all seeds of a suspect are known.
+  in.policy.harm_tolerance_micro = in.policy.relevance_tolerance_micro = 60'000;
   in.max_rows = 1000;
   const H256 seed = crypto::sha256(as_bytes("session " + std::to_string(run.session)));
   in.seed.assign(seed.bytes.begin(), seed.bytes.end());
