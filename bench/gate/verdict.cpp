@@ -46,7 +46,8 @@ Result judged(Result result, const Rules& rules) {
     reason = Reason::kHarmful;
   } else if (smallest_evidence(first, rules.policy).floor() >= gate::kSuspicion) {
     reason = Reason::kSuspectedHarm;
-  } else if (result.kept < rules.policy.min_rows) {
+  } else if (result.kept < rules.policy.min_rows || result.kind == "copies") {
+    // Copies are counted last: whom evidence had decided before has not lost them yet.
     reason = Reason::kTooFewRows;
   }
   result.reason = session::name(reason);
