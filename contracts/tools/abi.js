@@ -7,7 +7,7 @@ const root = path.dirname(__dirname);
 
 const names = [
   "FFECoordinator", "EnclaveRegistry", "DcapVerifier", "CoOwnedINFT", "ERC7857Verifier", "ZeroGFlow",
-  "LedgerManager", "FineTuningServing",
+  "LedgerManager", "FineTuningServing", "InferenceServing",
 ];
 
 fs.mkdirSync(path.join(root, "abi"), { recursive: true });

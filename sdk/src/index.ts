@@ -65,11 +65,15 @@ export {
 } from './session/owner-key.js';
 export {
   defaultRecipe,
+  leavesEnclave,
   manifestText,
   parseManifest,
   parseRecipe,
+  providerTrains,
   recipeText,
+  whoSeesRows,
   type BaseModelManifest,
+  type ComputeProvider,
   type ModelFile,
   type Recipe,
 } from './session/recipe.js';

@@ -21,8 +21,8 @@ import { FFEError } from '../src/base/errors.js';
 import { FFECoordinatorAbi } from '../src/chain/abi/FFECoordinator.js';
 import { Account } from '../src/chain/wallet.js';
 import { FFE } from '../src/node/index.js';
-import { parseRecipe } from '../src/session/recipe.js';
-import type { Network, OpenRequest } from '../src/index.js';
+import { parseRecipe, providerTrains } from '../src/session/recipe.js';
+import type { Network, OpenRequest, ProgressEvent } from '../src/index.js';
 import { Storage } from '../src/storage/client.js';
 import { memorySpool, newBlobSpool } from '../src/storage/spool.js';
 import { requireEnclave } from '../src/client/enclave.js';
@@ -403,6 +403,47 @@ describe.skipIf(missing !== undefined)('on the local network', () => {
     });
     expect(states).toEqual(['open']);
     expect(error.code).toBe('interrupted');
+  });
+
+  test('rows that would leave the enclave need the word of their owner', async () => {
+    const list = [alice.address, bob.address];
+    const recipe = {
+      ...providerTrains,
+      trainer: '0g-compute',
+      learningRateNano: 200_000,
+      tokensPerStep: 4096,
+      compute: {
+        provider: toAddress(poor.address),
+        signer: toAddress(bob.address),
+        url: 'http://127.0.0.1:9',
+        baseModel: `0x${'cb'.repeat(32)}` as Hex,
+        maxFee: '1000000000000000',
+        batchSize: 2,
+        maxSteps: 1,
+      },
+    };
+    const told: string[] = [];
+    const onProgress = ({ verb, text }: ProgressEvent): void => {
+      if (verb === 'Warning' && text !== undefined) told.push(text);
+    };
+    const id = (await ffe(opener).openSession(request(list, { recipe }), { onProgress })).sessionId;
+    const mine = rows('plants', 0, 20);
+    const error = await failure(() => ffe(alice).submit(id, mine, { onProgress }));
+    expect(error.code).toBe('usage');
+    expect(error.message).toContain('can read them; nothing was encrypted or sent');
+    expect(error.hint).toContain('acceptProviderSeesData: true');
+    expect((await ffe().status(id)).view.submitted).toBe(0);
+    expect(told).toHaveLength(2);
+    expect(told[1]).toContain(`${poor.address} at http://127.0.0.1:9`);
+    await ffe(alice).submit(id, mine, { acceptProviderSeesData: true });
+    expect((await ffe().status(id)).view.submitted).toBe(1);
+
+    const dear = {
+      ...recipe,
+      compute: { ...recipe.compute, maxFee: (2n * 10n ** 18n).toString() },
+    };
+    const refused = await failure(() => ffe(opener).openSession(request(list, { recipe: dear })));
+    expect(refused.message).toContain('above the 1 0G that this operator pays');
   });
 
   test('no model yet, no session over', async () => {

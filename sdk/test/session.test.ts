@@ -27,6 +27,7 @@ import {
   sealKey,
   transferInfo,
 } from '../src/session/owner-key.js';
+import { leavesEnclave, parseRecipe, recipeText, whoSeesRows } from '../src/session/recipe.js';
 import {
   encodeTerms,
   enclaveId,
@@ -36,6 +37,7 @@ import {
   termsFromJson,
   termsHash,
   termsToJson,
+  textHash,
 } from '../src/session/terms.js';
 import {
   digestOf,
@@ -43,7 +45,7 @@ import {
   typedMessage,
   type MessageName,
 } from '../src/session/typed-data.js';
-import { pattern, vectorCases, type Case } from './support/vectors.js';
+import { failure, pattern, vectorCases, type Case } from './support/vectors.js';
 import { Wallet } from 'ethers';
 
 const lower = (text: string): Hex => text.toLowerCase() as Hex;
@@ -260,6 +262,28 @@ describe('primitives', () => {
     for (const c of vectorCases('crypto/hkdf.json')) {
       const okm = hkdfSha256(fromHex(c.ikm), fromHex(c.salt), fromHex(c.info), c.length);
       expect(toHex(sha256(okm))).toBe(`0x${c.hkdf_sha256}`);
+    }
+  });
+});
+
+describe('recipes that let a provider train', () => {
+  const cases = vectorCases('session/recipe-compute.json');
+  test('are read as the vectors say', () => {
+    const good = cases.filter((c: Case) => c.error === undefined);
+    expect(good.length).toBeGreaterThan(1);
+    for (const c of good) {
+      const recipe = parseRecipe(c.text);
+      expect(recipeText(recipe)).toBe(c.text);
+      expect(textHash(c.text)).toBe(c.hash);
+      expect(whoSeesRows(recipe)).toBe(c.whoSeesRows);
+      expect(leavesEnclave(recipe)).toBe(c.whoSeesRows !== '');
+    }
+  });
+  test('are refused where they say what no provider does', async () => {
+    const bad = cases.filter((c: Case) => c.error !== undefined);
+    expect(bad.length).toBeGreaterThan(15);
+    for (const c of bad) {
+      expect((await failure(() => parseRecipe(c.text))).message).toContain(c.error);
     }
   });
 });

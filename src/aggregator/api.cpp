@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "aggregator/metrics.hpp"
+#include "aggregator/provider_training.hpp"
 #include "base/hex.hpp"
 #include "base/json.hpp"
 #include "gate/gate.hpp"
@@ -155,7 +156,9 @@ void Api::check_terms(const session::SessionTerms& terms, const std::string& rec
     refuse("baseModel", "is not the model that this enclave holds");
   }
   if (terms.recipe != session::text_hash(recipe_text)) refuse("recipe", "is not the text's hash");
-  context_.model.check_recipe(session::parse_recipe(recipe_text));
+  const session::Recipe recipe = session::parse_recipe(recipe_text);
+  context_.model.check_recipe(recipe);
+  check_trainer(recipe, context_.config, context_.enclave.domain().chain_id);
   if (terms.submit_deadline <= static_cast<uint64_t>(std::time(nullptr))) {
     refuse("submitDeadline", "has passed");
   }

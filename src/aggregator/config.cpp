@@ -43,6 +43,25 @@ inference::ServeOptions read_inference(TomlReader& in) {
   return o;
 }
 
+Config::Compute read_compute(TomlReader& in) {
+  Config::Compute c;
+  if (!in.has("compute.ledger") && !in.has("compute.fine_tuning")) return c;
+  auto ether = [&](const char* key, const char* fallback) {
+    try {
+      return evm::parse_ether(in.text_or(key, fallback));
+    } catch (const Error&) {
+      in.fail(key, "is not an amount of 0G such as \"0.5\"");
+    }
+  };
+  c.ledger = in.address("compute.ledger");
+  c.fine_tuning = in.address("compute.fine_tuning");
+  c.max_fee = ether("compute.max_fee", "1");
+  c.max_balance = ether("compute.max_balance", "5");
+  c.poll_seconds = static_cast<uint32_t>(in.number_or("compute.poll_seconds", c.poll_seconds, 600));
+  c.close = in.number_or("compute.close", 0, 1) != 0;
+  return c;
+}
+
 }  // namespace
 
 uint64_t Config::contribution_bytes(size_t participants) const {
@@ -85,6 +104,7 @@ Config read_config(const fs::path& file) {
   c.payee = in.address("operator.payee");
   c.keystore_file = in.path("operator.keystore");
   c.password_file = in.path("operator.password_file");
+  c.compute = read_compute(in);
   c.max_data_bytes = in.number_or("limits.max_data_bytes", c.max_data_bytes, uint64_t{4} << 30);
   c.max_session_bytes =
       in.number_or("limits.max_session_bytes", c.max_session_bytes, uint64_t{1} << 40);

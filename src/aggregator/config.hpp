@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "evm/u256.hpp"
 #include "inference/options.hpp"
 
 namespace ffe::aggregator {
@@ -45,6 +46,19 @@ struct Config {
   Address payee;
   std::filesystem::path keystore_file;
   std::filesystem::path password_file;
+
+  // [compute]: sessions with trainer "0g-compute" are taken if it is there
+  struct Compute {
+    Address ledger;
+    Address fine_tuning;  // zero: none are taken
+    evm::U256 max_fee;    // wei that one session's training may cost
+    // Wei that may lie at 0G Compute and in the enclave's account there, all sessions together.
+    evm::U256 max_balance;
+    uint32_t poll_seconds = 15;
+    bool close = false;  // takes the money back to the payee and takes no such sessions any more
+
+    bool offered() const { return !fine_tuning.is_zero() && !close; }
+  } compute;
 
   // [limits]
   uint64_t max_data_bytes = uint64_t{256} << 20;   // plaintext of one contribution

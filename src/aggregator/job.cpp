@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-#include "aggregator/training.hpp"
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
+#include "crypto/address.hpp"
 #include "gate/engine_learner.hpp"
 #include "session/artifact.hpp"
 #include "session/owner_key.hpp"
@@ -29,9 +29,16 @@ uint32_t loss_micro_nats(double nats) {
   return static_cast<uint32_t>(std::clamp<int64_t>(to_micro_nats(nats), 0, UINT32_MAX));
 }
 
+std::string where_trained(const session::Recipe& recipe) {
+  return recipe.compute ? ", trained by the 0G Compute provider `" +
+                              crypto::checksum_address(recipe.compute->provider) +
+                              "`, which saw the rows, on rows of "
+                        : ", trained inside an enclave on rows of ";
+}
+
 std::string model_card(const session::OpenedSession& s, const session::TrainingReport& report) {
   std::string card = "---\nlibrary_name: peft\ntags: [lora, ffe]\n---\n\n# FFE joint adapter\n\n";
-  card += "A LoRA for " + report.base_model.name + ", trained inside an enclave on rows of " +
+  card += "A LoRA for " + report.base_model.name + where_trained(report.recipe) +
           std::to_string(report.shares.size()) +
           " parties who never saw each other's data.\n\n| | |\n|---|---|\n";
   card += "| session | " + s.id.to_string() + " on chain " +
@@ -72,6 +79,7 @@ void Job::run() {
       return;
     }
   }
+  if (outside_) outside_->wait();
   Rows rows = Fetcher(context_, session_, submissions_).fetch();
   GateRecord record = gate(rows);
   H256 gate_root = publish(as_bytes(session::to_text(record.report)), "gate.json");
@@ -104,6 +112,10 @@ void Job::check_seal() {
     throw Error(ErrorCode::kCorrupt, "the chain's seal does not match its submissions");
   }
   context_.journal.put(scope_, "seal", seal_hash_.bytes);
+  if (session::leaves_enclave(recipe_)) {
+    outside_ =
+        std::make_unique<ProviderTraining>(context_, recipe_, scope_, id_, view.deliver_deadline);
+  }
 }
 
 // The host can start this service with any model; another one than the terms' would make another
@@ -115,6 +127,7 @@ void Job::check_model() const {
                 "start it with that model before the time to deliver ends");
   }
   context_.model.check_recipe(recipe_);
+  check_trainer(recipe_, context_.config, context_.enclave.domain().chain_id);
 }
 
 Job::GateRecord Job::gate(const Rows& rows) {
@@ -222,6 +235,22 @@ void Job::check_all_there(const Rows& rows, const GateRecord& record) const {
   }
 }
 
+// Shuffled, so that the provider cannot tell whose rows are whose. Tokens are counted as this
+// enclave would read them; how the provider's loss went, it says nowhere in a form to trust.
+JointTraining Job::train_outside(const std::vector<const lm::Row*>& rows,
+                                 const std::vector<lm::Example>& examples) {
+  auto shuffled = [&] {
+    std::vector<const lm::Row*> order = rows;
+    session::joint_rng(secrets_.seed.view(), seal_hash_).shuffle(order);
+    return provider_rows(order);
+  };
+  JointTraining out;
+  out.adapter = outside_->train(shuffled, context_.model.config());
+  for (const lm::Example& e : examples) out.tokens += e.tokens.size() * recipe_.epochs;
+  out.target_tokens = out.tokens;
+  return out;
+}
+
 session::ResultCertificate Job::train(const Rows& rows, const GateRecord& record,
                                       const H256& gate_root) {
   session::ResultCertificate result = base_result(record, gate_root);
@@ -237,22 +266,26 @@ session::ResultCertificate Job::train(const Rows& rows, const GateRecord& record
   };
   session::TrainingReport report;
   std::vector<lm::Example> examples;
+  std::vector<const lm::Row*> accepted_rows;
   for (size_t i = 0; i < rows.contributions.size(); ++i) {
     if (record.report.contributors[i].verdict != session::Verdict::kAccept) continue;
     session::ContributorShare share{rows.contributions[i].contributor, 0, 0};
     for (size_t r : record.rows[i]) {
-      examples.push_back(example(rows.contributions[i].rows.at(r)));
+      accepted_rows.push_back(&rows.contributions[i].rows.at(r));
+      examples.push_back(example(*accepted_rows.back()));
       share.rows += 1;
       share.tokens += examples.back().tokens.size();
     }
     report.shares.push_back(share);
   }
-  JointTraining joint =
-      train_joint(engine, recipe_, examples, session::joint_rng(secrets_.seed.view(), seal_hash_),
-                  [&](uint64_t done, uint64_t total) {
-                    check_interrupt();
-                    context_.status.stage(id_, "training", done, total);
-                  });
+  JointTraining joint = outside_
+                            ? train_outside(accepted_rows, examples)
+                            : train_joint(engine, recipe_, examples,
+                                          session::joint_rng(secrets_.seed.view(), seal_hash_),
+                                          [&](uint64_t done, uint64_t total) {
+                                            check_interrupt();
+                                            context_.status.stage(id_, "training", done, total);
+                                          });
 
   context_.status.stage(id_, "evaluating");
   std::vector<lm::Example> held_out;

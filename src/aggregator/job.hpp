@@ -1,10 +1,13 @@
 // One session from its seal to its result: fetch, decrypt, gate, train, seal keys, publish.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "aggregator/fetcher.hpp"
 #include "aggregator/job_context.hpp"
+#include "aggregator/provider_training.hpp"
+#include "aggregator/training.hpp"
 
 namespace ffe::aggregator {
 
@@ -29,6 +32,8 @@ class Job {
   };
 
   void check_model() const;
+  JointTraining train_outside(const std::vector<const lm::Row*>& rows,
+                              const std::vector<lm::Example>& examples);
   void check_seal();
   GateRecord gate(const Rows& rows);
   H256 publish(ByteView bytes, const std::string& key);
@@ -44,6 +49,7 @@ class Job {
   session::OpenedSession session_;
   session::Recipe recipe_;
   SessionSecrets secrets_;
+  std::unique_ptr<ProviderTraining> outside_;  // with trainer "0g-compute"
   std::vector<session::Submission> submissions_;
   H256 seal_hash_;
   std::string scope_;

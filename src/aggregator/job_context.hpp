@@ -1,6 +1,8 @@
 // What a session's work needs of the service around it.
 #pragma once
 
+#include <chrono>
+
 #include "aggregator/blob_store.hpp"
 #include "aggregator/config.hpp"
 #include "aggregator/enclave.hpp"
@@ -16,6 +18,14 @@ namespace ffe::aggregator {
 class Pending : public Error {
  public:
   explicit Pending(const std::string& message) : Error(ErrorCode::kNetwork, message) {}
+};
+
+// Somebody else works for the session: it steps back for a while, and nothing is wrong.
+class Waiting : public Error {
+ public:
+  Waiting(const std::string& what, std::chrono::seconds pause)
+      : Error(ErrorCode::kNetwork, what), pause(pause) {}
+  std::chrono::seconds pause;
 };
 
 struct JobContext {

@@ -29,10 +29,6 @@ void BaseModel::forget_rows() {
 }
 
 void BaseModel::check_recipe(const session::Recipe& recipe) const {
-  if (recipe.trainer != "enclave") {
-    throw Error(ErrorCode::kBadInput, "recipe: this enclave trains by itself only",
-                "set trainer to \"enclave\"");
-  }
   lm::NumericPath path = lm::numeric_from_name(recipe.numeric_path);
   if (!lm::numeric_supported(path)) {
     std::string names;

@@ -26,6 +26,7 @@ class BaseModel {
   const lm::ModelFile& file() const { return file_; }
   const lm::Tokenizer& tokenizer() const { return tokenizer_; }
   const lm::ChatTemplate& chat() const { return chat_; }
+  const lm::ModelConfig& config() const { return file_.config(); }
   // One engine at a time is kept: sessions of one numeric path share it. Throws
   // Error{kUnsupported} if this machine cannot run the path.
   lm::Engine& engine(lm::NumericPath path);

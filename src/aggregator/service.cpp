@@ -111,6 +111,7 @@ struct Service::Impl {
   void back_enclave();
   void serve_models();
   void tick();
+  void close_compute();
   void visit(const evm::U256& id);
   void work(const session::OpenedSession& session);
   std::optional<session::SessionState> final_state(const evm::U256& id);
@@ -139,6 +140,8 @@ struct Service::Impl {
     std::chrono::steady_clock::time_point at;
     std::chrono::seconds wait{5};
   };
+  bool compute_closed = false;
+  std::chrono::steady_clock::time_point close_again;
   std::map<std::string, Retry> retries;  // sessions whose last attempt failed
 };
 
@@ -189,10 +192,22 @@ void Service::run() {
   log::info("stopping");
 }
 
+// Money that is locked is asked for again when it may be unlocked: not in every tick.
+void Service::Impl::close_compute() {
+  constexpr std::chrono::hours kAgain{6};
+  const auto now = std::chrono::steady_clock::now();
+  if (!config.compute.close || compute_closed || now < close_again) return;
+  close_again = now + kAgain;
+  compute_closed = ComputeWallet(config, enclave).close(config.payee);
+  log::info(compute_closed ? "nothing is left at 0G Compute"
+                           : "asked 0G Compute for the money; what is locked follows");
+}
+
 // Sessions are taken in the order in which they were opened, one at a time: each gets the whole
 // machine, and none waits longer than those before it need. Who waits for something outside steps
 // back.
 void Service::Impl::tick() {
+  close_compute();
   H256 enclave_id = registrar.ensure(kRenewBefore)->enclave_id;
   for (const evm::U256& id : coordinator.sessions_of_enclave(enclave_id)) {
     if (!over.contains(id.to_string())) visit(id);
@@ -215,8 +230,12 @@ void Service::Impl::visit(const evm::U256& id) {
   if (view.state == session::SessionState::kSealed) work(opened);
   if (auto state = final_state(id)) {
     enclave.forget(opened.session_tag);
-    blobs.forget(to_hex(opened.session_tag.bytes));
-    status.stage(name, "over: " + std::string(session::name(*state)));
+    const std::string scope = to_hex(opened.session_tag.bytes);
+    blobs.forget(scope);
+    forget_provider_files(config, scope);
+    const bool failed = *state == session::SessionState::kFailed;
+    status.over(name, "over: " + std::string(session::name(*state)),
+                failed ? reason_of_provider(journal, scope) : "");
     over.insert(name);
   }
 }
@@ -251,6 +270,9 @@ void Service::Impl::work(const session::OpenedSession& opened) {
   try {
     Job(context, opened).run();
     retries.erase(name);
+  } catch (const Waiting& e) {
+    log::info("session {}: {}", name, e.what());
+    retries[name] = {std::chrono::steady_clock::now() + e.pause};
   } catch (const Pending& e) {
     status.error(name, e.what());
     retries[name] = {now + kPendingPause};

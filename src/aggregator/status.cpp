@@ -23,6 +23,13 @@ void StatusBoard::stage(const std::string& session, std::string stage, uint64_t 
   s = {std::move(stage), done, total, "", std::time(nullptr)};
 }
 
+void StatusBoard::over(const std::string& session, std::string stage, std::string why) {
+  std::lock_guard lock(mutex_);
+  SessionStatus& s = sessions_[session];
+  if (s.stage != stage) log::info("session {}: {}", session, stage);
+  s = {std::move(stage), 0, 0, why.empty() ? s.error : std::move(why), std::time(nullptr)};
+}
+
 void StatusBoard::error(const std::string& session, std::string message) {
   std::lock_guard lock(mutex_);
   log::warn("session {}: {}", session, message);

@@ -22,6 +22,8 @@ struct SessionStatus {
 class StatusBoard {
  public:
   void stage(const std::string& session, std::string stage, uint64_t done = 0, uint64_t total = 0);
+  // The session is over; the last error stays, for whoever asks why. `why`: instead of it.
+  void over(const std::string& session, std::string stage, std::string why = {});
   void error(const std::string& session, std::string message);
   Json session(const std::string& session) const;  // null if unknown
   Json all() const;

@@ -209,9 +209,12 @@ void check(const Options& o, Terminal& terminal) {
                                        format_count(data.rows), format_count(data.duplicates),
                                        format_bytes(data.bytes)));
   const Terms terms = read_terms(o, terminal);
+  const std::string who_sees = session::who_sees_rows(terms.recipe);
+  if (!who_sees.empty()) terminal.warn(who_sees);
   const Rows rows = read(o.file);
   const gate::Lint lint = gate::lint(rows.rows, rows.lines);
   Json out = {{"rows", data.rows}, {"bytes", data.bytes}, {"duplicates", data.duplicates}};
+  if (terms.session) out["whoSeesRows"] = who_sees;
   out.update(show_lint(lint, terminal));
   if (terms.session) out["cost"] = show_cost(terms, lint.usable, data.bytes, terminal);
   const bool model_known = !o.model.model.empty() || !lm::default_model_path().empty();

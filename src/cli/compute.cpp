@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "compute/funding.hpp"
+#include "compute/inference_chain.hpp"
 #include "crypto/address.hpp"
 
 namespace ffe::cli {
@@ -15,6 +16,7 @@ struct Options {
   std::string amount;
   std::string user;
   bool all = false;
+  bool inference = false;
 };
 
 std::string ether(const evm::U256& wei) {
@@ -45,10 +47,47 @@ void providers(const Options& o, Terminal& terminal) {
   terminal.result(text);
 }
 
+void show_payment(const compute::FundingPlan& plan, Terminal& terminal) {
+  if (!plan.deposit.is_zero()) terminal.step("Depositing", ether(plan.deposit) + " in the ledger");
+  if (!plan.transfer.is_zero()) {
+    terminal.step("Moving", ether(plan.transfer) + " into the sub-account");
+  }
+}
+
+void show_funds(const compute::FundingPlan& plan, const evm::U256& free, Terminal& terminal) {
+  terminal.result(terminal.json() ? Json{{"freeWei", free.to_string()},
+                                         {"depositedWei", plan.deposit.to_string()},
+                                         {"transferredWei", plan.transfer.to_string()}}
+                                        .dump()
+                                  : ether(free) + " free in the sub-account");
+}
+
+// Inference is paid from a sub-account of its own.
+void fund_inference(const Options& o, ComputeSession& session, evm::Sender& sender,
+                    const Address& provider, Terminal& terminal) {
+  compute::InferenceServing inference(session.rpc, session.inference());
+  with_compute_hints([&] {
+    if (!inference.service(provider)) {
+      throw Error(ErrorCode::kUsage, o.provider + " offers no inference on this network",
+                  "name a provider of inference: fine-tuning and inference are registered apart");
+    }
+    compute::SubAccount account;
+    if (auto there = inference.account(sender.address(), provider)) {
+      account = {true, there->free(), there->pending_refund};
+    }
+    const compute::FundingPlan plan = compute::plan_funding(
+        session.ledger, account, sender.address(), evm::parse_ether(o.amount));
+    show_payment(plan, terminal);
+    compute::carry_out(plan, session.ledger, inference.address(), sender, provider);
+    show_funds(plan, inference.account(sender.address(), provider)->free(), terminal);
+  });
+}
+
 void fund(const Options& o, Terminal& terminal) {
   ComputeSession session(o.compute);
   evm::Sender sender(session.rpc, load_key(o.compute.account));
   Address provider = crypto::parse_address(o.provider);
+  if (o.inference) return fund_inference(o, session, sender, provider, terminal);
   with_compute_hints([&] {
     if (!session.serving.service(provider)) {
       throw Error(ErrorCode::kUsage, "no service of " + o.provider + " on this network",
@@ -56,18 +95,9 @@ void fund(const Options& o, Terminal& terminal) {
     }
     compute::FundingPlan plan = compute::plan_funding(
         session.ledger, session.serving, sender.address(), provider, evm::parse_ether(o.amount));
-    if (!plan.deposit.is_zero())
-      terminal.step("Depositing", ether(plan.deposit) + " in the ledger");
-    if (!plan.transfer.is_zero()) {
-      terminal.step("Moving", ether(plan.transfer) + " into the sub-account");
-    }
+    show_payment(plan, terminal);
     compute::carry_out(plan, session.ledger, session.serving, sender, provider);
-    evm::U256 free = session.serving.account(sender.address(), provider)->free();
-    terminal.result(terminal.json() ? Json{{"freeWei", free.to_string()},
-                                           {"depositedWei", plan.deposit.to_string()},
-                                           {"transferredWei", plan.transfer.to_string()}}
-                                          .dump()
-                                    : ether(free) + " free in the sub-account");
+    show_funds(plan, session.serving.account(sender.address(), provider)->free(), terminal);
   });
 }
 
@@ -151,6 +181,8 @@ void add_compute_options(CLI::App& command, ComputeOptions& options, bool signs)
   command.add_option("--ledger", options.ledger, "0G Compute's ledger, instead of the network's");
   command.add_option("--fine-tuning", options.fine_tuning,
                      "0G Compute's fine-tuning contract, instead of the network's");
+  command.add_option("--inference-contract", options.inference,
+                     "0G Compute's inference contract, instead of the network's");
 }
 
 ComputeNetwork compute_network(const ComputeOptions& o) {
@@ -158,17 +190,20 @@ ComputeNetwork compute_network(const ComputeOptions& o) {
   const std::string& name = o.account.network;
   if (auto known = compute::known_contracts(name)) {
     out.contracts = *known;
+    out.inference = compute::known_inference(name).value_or(Address{});
     out.storage = storage::network_options(name);
     out.rpc_url = out.storage.rpc_url;
   } else if (o.rpc_url.empty() || o.ledger.empty() || o.fine_tuning.empty()) {
     client::Network network = client::find_network(name);
     out.rpc_url = network.rpc_url;
     out.contracts = {network.compute_ledger, network.compute_fine_tuning};
+    out.inference = network.compute_inference;
     out.storage = client::storage_options(network);
   }
   if (!o.rpc_url.empty()) out.rpc_url = o.rpc_url;
   if (!o.ledger.empty()) out.contracts.ledger = crypto::parse_address(o.ledger);
   if (!o.fine_tuning.empty()) out.contracts.fine_tuning = crypto::parse_address(o.fine_tuning);
+  if (!o.inference.empty()) out.inference = crypto::parse_address(o.inference);
   if (out.contracts.ledger.is_zero() || out.contracts.fine_tuning.is_zero()) {
     throw Error(ErrorCode::kUsage, "the network \"" + name + "\" has no 0G Compute",
                 "use galileo or aristotle, or start a local one: ffe devnet up --compute");
@@ -182,6 +217,12 @@ ComputeSession::ComputeSession(const ComputeOptions& options)
       ledger(rpc, network.contracts.ledger),
       serving(rpc, network.contracts.fine_tuning) {}
 
+const Address& ComputeSession::inference() const {
+  if (!network.inference.is_zero()) return network.inference;
+  throw Error(ErrorCode::kUsage, "the network has no inference contract of 0G Compute",
+              "name it: --inference-contract ADDRESS");
+}
+
 void with_compute_hints(const std::function<void()>& work) {
   try {
     work();
@@ -193,7 +234,8 @@ void with_compute_hints(const std::function<void()>& work) {
 }
 
 void add_compute(CLI::App& app, Context& context) {
-  auto* compute = app.add_subcommand("compute", "0G Compute: fine-tuning at its providers");
+  auto* compute =
+      app.add_subcommand("compute", "0G Compute: fine-tuning and inference at its providers");
   compute->require_subcommand(1);
   auto options = std::make_shared<Options>();
   auto add = [&](const char* name, const char* text, void (*run)(const Options&, Terminal&)) {
@@ -210,6 +252,8 @@ void add_compute(CLI::App& app, Context& context) {
   auto* fund_command = add("fund", "See to it that an amount is free in a sub-account", fund);
   fund_command->add_option("provider", options->provider, "Its address")->required();
   fund_command->add_option("amount", options->amount, "In 0G")->required();
+  fund_command->add_flag("--inference", options->inference,
+                         "Of inference, which has a sub-account of its own");
   add_compute_options(*fund_command, options->compute, true);
 
   auto* status_command = add("status", "Money and delivered tasks of an account", status);

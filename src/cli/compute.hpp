@@ -14,6 +14,7 @@ struct ComputeOptions {
   std::string rpc_url;
   std::string ledger;  // addresses, for networks without a file
   std::string fine_tuning;
+  std::string inference;
 };
 void add_compute_options(CLI::App& command, ComputeOptions& options, bool signs);
 
@@ -22,6 +23,7 @@ void add_compute_options(CLI::App& command, ComputeOptions& options, bool signs)
 struct ComputeNetwork {
   std::string rpc_url;
   compute::Contracts contracts;
+  Address inference;  // zero: the network has none
   storage::ClientOptions storage;
 };
 ComputeNetwork compute_network(const ComputeOptions& options);
@@ -34,6 +36,9 @@ struct ComputeSession {
   evm::RpcClient rpc;
   compute::LedgerManager ledger;
   compute::FineTuningServing serving;
+
+  // Throws Error{kUsage} where the network has no inference.
+  const Address& inference() const;
 };
 
 // Runs `work`; a contract's error gets the hint that goes with it.

@@ -33,6 +33,7 @@ void serve(const ServeOptions& o, Terminal& terminal) {
   options.model = lm::find_model(o.model);
   options.rpc_url = network.rpc_url;
   options.contracts = network.contracts;
+  options.inference = network.inference;
   options.storage = network.storage;
   options.poll = std::chrono::milliseconds(o.poll_ms);
   options.root = root_from_name(o.root);
@@ -54,7 +55,7 @@ void serve(const ServeOptions& o, Terminal& terminal) {
 void add_compute_serve(CLI::App& compute, Context& context) {
   auto options = std::make_shared<ServeOptions>();
   provider::ProviderOptions& p = options->provider;
-  auto* c = compute.add_subcommand("serve", "Run a fine-tuning provider (local networks, tests)");
+  auto* c = compute.add_subcommand("serve", "Run a provider (local networks, tests)");
   add_compute_options(*c, options->compute, true);
   c->add_option("--dir", p.dir, "Where it keeps its data")->required();
   c->add_option("--model", options->model, "The model behind every base model's hash");
@@ -70,6 +71,8 @@ void add_compute_serve(CLI::App& compute, Context& context) {
       ->capture_default_str();
   c->add_option("--rate", p.requests_per_second, "Requests a second and address; 0: no limit");
   c->add_option("--burst", p.burst, "Requests at once before --rate counts")->capture_default_str();
+  c->add_option("--inference-model", p.inference_model, "What inference calls the base model")
+      ->capture_default_str();
   c->add_flag("--legacy-report-data", p.legacy_report_data, "The older layout in its evidence");
   c->add_option("--fault", options->faults, "For tests, such as wrong-signer; repeatable")
       ->allow_extra_args(false);

@@ -50,9 +50,7 @@ compute::JobOptions job_options(const Options& o, const ComputeNetwork& network)
   return out;
 }
 
-void take_up(const Options& o, Terminal& terminal) {
-  ComputeSession session(o.compute);
-  evm::Sender sender(session.rpc, load_key(o.compute.account));
+void finish(const Options& o, ComputeSession& session, evm::Sender& sender, Terminal& terminal) {
   compute::JobEvents events;
   events.step = [&](const std::string& text) { terminal.note(text); };
   events.state = [&](const std::string& state) { terminal.step("Task", state); };
@@ -60,6 +58,12 @@ void take_up(const Options& o, Terminal& terminal) {
                                   job_options(o, session.network), events)
                          .run();
   terminal.result(terminal.json() ? Json{{"adapter", adapter.string()}}.dump() : adapter.string());
+}
+
+void take_up(const Options& o, Terminal& terminal) {
+  ComputeSession session(o.compute);
+  evm::Sender sender(session.rpc, load_key(o.compute.account));
+  finish(o, session, sender, terminal);
 }
 
 void run(const Options& o, Terminal& terminal) {
@@ -79,9 +83,10 @@ void run(const Options& o, Terminal& terminal) {
   spec.params = o.params;
   spec.max_fee = evm::parse_ether(o.max_fee);
   spec.queue = o.queue;
-  compute::Job::create(o.folder, spec, session.rpc.chain_id(),
-                       load_key(o.compute.account).address());
-  take_up(o, terminal);
+  // Once: a password that is asked for is asked for once.
+  evm::Sender sender(session.rpc, load_key(o.compute.account));
+  compute::Job::create(o.folder, spec, session.rpc.chain_id(), sender.address());
+  finish(o, session, sender, terminal);
 }
 
 compute::ProviderClient client_of(const Options& o, ComputeSession& session) {

@@ -130,6 +130,15 @@ std::string short_address(const Address& who) {
   return crypto::checksum_address(who).substr(0, 10) + "…";
 }
 
+// Anybody can open a session with a recipe that is none; its status is shown all the same.
+std::string who_sees_rows(const StatusView& v) {
+  try {
+    return session::who_sees_rows(session::parse_recipe(v.status.opened.recipe_text));
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 std::string line(const std::string& name, const std::string& text, size_t indent, size_t width) {
   const std::string left = std::string(indent, ' ') + fmt::format("{:<10} ", name);
   return left + wrap(text, width, left.size(), left.size()) + "\n";
@@ -141,7 +150,9 @@ StatusView look_at(client::Client& client, const evm::U256& id, bool with_gate) 
   StatusView out;
   out.status = client.status(id);
   out.now = client.rpc().latest_block().timestamp;
-  if (out.status.view.state == SessionState::kSealed) out.enclave = client.enclave_status(id);
+  const SessionState state = out.status.view.state;
+  if (state == SessionState::kSealed || state == SessionState::kFailed)
+    out.enclave = client.enclave_status(id);
   H256 root;
   if (out.status.result) root = out.status.result->gate_root;
   if (root.is_zero() && !out.status.slashes.empty()) root = out.status.slashes.front().gate_root;
@@ -217,6 +228,12 @@ std::string status_text(const StatusView& v, size_t width) {
   std::string out = line("session", v.status.opened.id.to_string(), 0, width);
   out += line("state", std::string(session::name(v.status.view.state)), 0, width);
   out += line("waiting", "for " + waiting_for(v), 0, width);
+  if (v.enclave.is_object() && v.enclave.contains("error")) {
+    out += line("problem", v.enclave.value("error", ""), 0, width);
+  }
+  if (const std::string who = who_sees_rows(v); !who.empty()) {
+    out += line("rows", who, 0, width);
+  }
   out += line("stake", v.status.currency.text(v.status.opened.terms.stake), 0, width);
   for (const PartyText& p : parties(v)) {
     const std::string address = crypto::checksum_address(p.who);
@@ -272,6 +289,7 @@ Json status_json(const StatusView& v) {
               {"sessionHash", to_hex0x(s.opened.session_hash.bytes)},
               {"sessionTag", to_hex0x(s.opened.session_tag.bytes)},
               {"terms", session::to_json(s.opened.terms)},
+              {"whoSeesRows", who_sees_rows(v)},
               {"submissions", submissions},
               {"slashes", slashed},
               {"verdicts", verdicts}};

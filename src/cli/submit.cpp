@@ -19,6 +19,7 @@ struct Options {
   fs::path file;
   bool yes = false;
   bool dry_run = false;
+  client::SubmitOptions consent;
 };
 
 std::string percent(uint16_t bps) {
@@ -76,7 +77,9 @@ Json plan_json(const client::SubmitPlan& plan, const client::Client& client) {
           {"slashInvalidBps", plan.opened.terms.slash_bps_invalid},
           {"secondsLeft", plan.seconds_left},
           {"replaces", plan.replaces},
-          {"resumes", plan.resumes}};
+          {"resumes", plan.resumes},
+          {"trainer", plan.recipe.trainer},
+          {"whoSeesRows", plan.who_sees_rows}};
 }
 
 Json result_json(const client::SubmitPlan& plan, const client::SubmitResult& r) {
@@ -104,15 +107,21 @@ void submit(const Options& o, Terminal& terminal) {
   const evm::U256 id = evm::U256::parse(o.session);
   const client::SubmitPlan plan = client.plan_submission(id, o.file, view.events());
   show_plan(plan, client, o, terminal);
+  if (!plan.who_sees_rows.empty()) terminal.warn(plan.who_sees_rows);
   if (o.dry_run) {
     terminal.hint("nothing was sent; without --dry-run it is");
     terminal.result(terminal.json() ? plan_json(plan, client).dump() : "planned");
     return;
   }
+  // Before the question: it is not answered by a yes to the costs.
+  if (!plan.who_sees_rows.empty() && !o.consent.accept_provider_sees_data) {
+    throw Error(ErrorCode::kUsage, plan.who_sees_rows + "; nothing was encrypted or sent",
+                "if that is right for these rows, say so: --accept-provider-sees-data");
+  }
   if (!o.yes && may_ask() && !ask_yes("Go on?")) {
     throw Error(ErrorCode::kInterrupted, "nothing was sent");
   }
-  const client::SubmitResult r = client.submit(plan, o.file, view.events());
+  const client::SubmitResult r = client.submit(plan, o.file, view.events(), o.consent);
   terminal.step("Finished", fmt::format("stake of {} held · refundable until the session is sealed",
                                         r.currency.text(r.stake)));
   terminal.hint("ffe session watch " + o.session);
@@ -130,6 +139,8 @@ void add_submit(CLI::App& app, Context& context) {
   command->add_option("data", o->file, "File of rows, JSONL")->required();
   command->add_flag("-y,--yes", o->yes, "Do not ask before paying");
   command->add_flag("--dry-run", o->dry_run, "Verify, check, show plan and cost; send nothing");
+  command->add_flag("--accept-provider-sees-data", o->consent.accept_provider_sees_data,
+                    "Where the terms let a 0G Compute provider train: it can read the rows");
   add_account_options(*command, o->account);
   command->footer(
       "ffe submit 17 rows.jsonl --account alice --dry-run\nffe submit 17 rows.jsonl --account "

@@ -5,6 +5,7 @@
 
 #include "base/hex.hpp"
 #include "base/toml_reader.hpp"
+#include "compute/base_models.hpp"
 #include "gate/pool.hpp"
 #include "gate/power.hpp"
 #include "gate/statistic.hpp"
@@ -51,15 +52,43 @@ session::GatePolicy read_gate(TomlReader& in) {
   return g;
 }
 
+// Who trains, with trainer "0g-compute"; where it is and who signs there is looked up on the chain.
+session::ComputeProvider read_provider(TomlReader& in) {
+  session::ComputeProvider c;
+  c.provider = in.address("compute.provider");
+  const std::string model = in.text("compute.model");
+  const compute::BaseModel* known = compute::find_base_model(model);
+  try {
+    c.base_model = h256_from_hex(known ? known->hash : std::string_view(model));
+  } catch (const Error&) {
+    std::string names;
+    for (const compute::BaseModel& m : compute::base_models()) {
+      names += (names.empty() ? "" : ", ") + std::string(m.name);
+    }
+    in.fail("compute.model", "is neither a hash nor one of " + names);
+  }
+  in.text("compute.max_fee");  // no default: it is money
+  c.max_fee = amount(in, "compute.max_fee", "");
+  c.batch_size = small(in, "compute.batch_size", 2, 4);
+  c.max_steps = static_cast<uint32_t>(in.number_or("compute.max_steps", 0, 1'000'000));
+  return c;
+}
+
 session::Recipe read_recipe(TomlReader& in) {
   session::Recipe r;
   r.trainer = in.text_or("recipe.trainer", r.trainer);
+  double learning_rate = 1e-3;
+  if (session::leaves_enclave(r)) {
+    r.compute = read_provider(in);
+    r = session::as_provider_trains(r);
+    learning_rate = 2e-4;
+  }
   r.numeric_path = in.text_or("recipe.numeric_path", "auto");
   r.rank = static_cast<uint32_t>(in.number_or("recipe.rank", r.rank, 256));
   r.alpha = static_cast<uint32_t>(in.number_or("recipe.alpha", r.alpha, 1024));
-  r.dropout_micro = scaled(in.real_or("recipe.dropout", 0, 0, 0.9), 1e6);
+  r.dropout_micro = scaled(in.real_or("recipe.dropout", r.dropout_micro / 1e6, 0, 0.9), 1e6);
   if (in.has("recipe.targets")) r.targets = in.texts("recipe.targets");
-  r.learning_rate_nano = scaled(in.real_or("recipe.learning_rate", 1e-3, 1e-9, 1), 1e9);
+  r.learning_rate_nano = scaled(in.real_or("recipe.learning_rate", learning_rate, 1e-9, 1), 1e9);
   r.schedule = in.text_or("recipe.schedule", r.schedule);
   r.warmup_steps =
       static_cast<uint32_t>(in.number_or("recipe.warmup_steps", r.warmup_steps, 1'000'000));
@@ -111,6 +140,8 @@ invalid_share_percent = 10           # broken rows that are still forgiven
 must_gain = 0                        # 1: a contribution must show that it helps
 
 [recipe]                             # docs/spec/session.md
+# trainer = "0g-compute"             # not this enclave but a 0G Compute provider trains, and sees
+#                                    # all accepted rows: docs/guide/opener.md
 numeric_path = "auto"                # or f32, avx512-bf16, amx-bf16: as the enclave's machine can
 rank = 8
 alpha = 16
@@ -161,6 +192,10 @@ client::OpenRequest read_terms_file(const fs::path& file) {
   session::check_bounds(r.gate);
   session::Recipe checked = r.recipe;
   if (checked.numeric_path == "auto") checked.numeric_path = "f32";
+  if (checked.compute) {  // until the chain is asked
+    checked.compute->signer = checked.compute->provider;
+    checked.compute->url = "https://provider";
+  }
   session::check(checked);
   return r;
 }
@@ -201,6 +236,9 @@ TermsAdvice advise(const client::OpenRequest& request) {
     out.warnings.push_back("submissions close within ten minutes of opening");
   }
   if (request.stake.is_zero()) out.warnings.push_back("a stake of 0 deters nobody");
+  if (const std::string who = session::who_sees_rows(request.recipe); !who.empty()) {
+    out.warnings.push_back(who + "; each contributor must accept that");
+  }
   if (request.operator_bond.is_zero()) {
     out.warnings.push_back("without operator_bond the operator loses nothing by not delivering");
   }

@@ -7,6 +7,7 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "client/provider.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/keccak.hpp"
 #include "crypto/random.hpp"
@@ -117,6 +118,11 @@ OpenResult Client::open_session(const OpenRequest& request, const Events& events
                     std::to_string(block_gas) + " gas",
                 "invite fewer participants");
   }
+  session::Recipe recipe = request.recipe;
+  name_provider(recipe, network_);
+  if (const std::string who = session::who_sees_rows(recipe); !who.empty()) {
+    step(events, "Warning", who);
+  }
   DataCheck pool = check_data(request.pool);
   DataCheck sample = check_data(request.sample);
   step(events, "Checking",
@@ -153,7 +159,6 @@ OpenResult Client::open_session(const OpenRequest& request, const Events& events
   terms.eval_root = storage_.upload(blob, sender_, {.sending = progress(events, "Uploading")}).root;
   terms.sample_root = storage_.upload(request.sample, sender_).root;
 
-  session::Recipe recipe = request.recipe;
   if (recipe.numeric_path == "auto") recipe.numeric_path = fastest_path(evidence);
   std::string recipe_text = session::to_text(recipe);
   std::string manifest_text = json_string(evidence, "manifest", request.enclave_url);

@@ -84,6 +84,10 @@ struct SubmitPlan {
   EnclaveVerification enclave;  // accepted
   DataCheck data;
   H256 data_sha256;
+  session::Recipe recipe;
+  // Who outside the enclave will see the accepted rows, as a sentence; empty: nobody. Then
+  // SubmitOptions::accept_provider_sees_data is needed.
+  std::string who_sees_rows;
   evm::Currency currency;  // what the stake is in
   evm::U256 stake;         // zero if an earlier submission holds it already
   bool replaces = false;   // an earlier submission of this account
@@ -96,6 +100,11 @@ struct SubmitPlan {
   evm::U256 gas_fee;          // wei, about, of all transactions
   evm::U256 balance;          // wei of the chain's own token
   uint64_t seconds_left = 0;  // until submissions close, by the chain's clock
+};
+
+struct SubmitOptions {
+  // The contributor knows SubmitPlan::who_sees_rows and agrees.
+  bool accept_provider_sees_data = false;
 };
 
 struct SubmitResult {
@@ -187,11 +196,12 @@ class Client {
   // Encrypts, uploads, commits with the stake (after an ERC-20 approval of exactly that amount), as
   // planned. Nothing is encrypted to an enclave that was not verified. A later submission of other
   // rows replaces the blob. The encrypted blob lies in data_dir()/submissions until it is
-  // committed, so that the same call after an interruption goes on where it stopped.
+  // committed, so that the same call after an interruption goes on where it stopped. Throws
+  // Error{kUsage} if the rows would leave the enclave and `options` do not accept that.
   SubmitResult submit(const SubmitPlan& plan, const std::filesystem::path& data,
-                      const Events& events = {});
+                      const Events& events = {}, const SubmitOptions& options = {});
   SubmitResult submit(const evm::U256& session_id, const std::filesystem::path& data,
-                      const Events& events = {});
+                      const Events& events = {}, const SubmitOptions& options = {});
   evm::Receipt withdraw(const evm::U256& session_id);
 
   // INFT → sealed key → adapter folder (which must not exist yet); verifies every hash on the way.

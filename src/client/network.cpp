@@ -59,6 +59,7 @@ Network read_network(const fs::path& file) {
       n.compute_ledger = address(j, "computeLedger", what);
       n.compute_fine_tuning = address(j, "computeFineTuning", what);
     }
+    if (j.contains("computeInference")) n.compute_inference = address(j, "computeInference", what);
     n.from_block = json_uint(j, "fromBlock", what);
     n.storage_nodes = strings(j, "storageNodes", what);
     if (j.contains("indexerUrl")) n.indexer_url = json_string(j, "indexerUrl", what);
@@ -98,6 +99,9 @@ void write_network(const fs::path& file, const Network& n) {
   if (!n.compute_ledger.is_zero()) {
     j["computeLedger"] = to_hex0x(n.compute_ledger.bytes);
     j["computeFineTuning"] = to_hex0x(n.compute_fine_tuning.bytes);
+  }
+  if (!n.compute_inference.is_zero()) {
+    j["computeInference"] = to_hex0x(n.compute_inference.bytes);
   }
   if (n.development_root) j["developmentRoot"] = to_hex0x(*n.development_root);
   write_file_atomic(file, as_bytes(j.dump(2) + "\n"));

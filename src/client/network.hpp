@@ -20,6 +20,7 @@ struct Network {
   Address inft;
   Address compute_ledger;  // 0G Compute's, where the network has them; zero otherwise
   Address compute_fine_tuning;
+  Address compute_inference;
   uint64_t from_block = 0;  // where the contracts' logs begin
   std::vector<std::string> storage_nodes;
   std::string indexer_url;

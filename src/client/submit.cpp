@@ -40,6 +40,14 @@ std::string rows_text(const fs::path& file, const DataCheck& data) {
          (data.rows == 1 ? " row" : " rows");
 }
 
+// By the recipe, not by the plan's text: a plan can be edited.
+void require_consent(const SubmitPlan& plan, const SubmitOptions& options) {
+  const std::string who = session::who_sees_rows(session::parse_recipe(plan.opened.recipe_text));
+  if (who.empty() || options.accept_provider_sees_data) return;
+  throw Error(ErrorCode::kUsage, who + "; nothing was encrypted or sent",
+              "if that is right for these rows, say so: --accept-provider-sees-data");
+}
+
 }  // namespace
 
 SubmitPlan Client::plan_submission(const evm::U256& session_id, const fs::path& data,
@@ -65,6 +73,9 @@ SubmitPlan Client::plan_submission(const evm::U256& session_id, const fs::path& 
        "enclave " + short_hex(terms.enclave_id.bytes) + "  TCB " + plan.enclave.quote.tcb_status +
            "  code " + short_hex(plan.enclave.code_hash.bytes) +
            (plan.enclave.simulated ? "  (simulated: no protection)" : ""));
+  plan.recipe = session::parse_recipe(plan.opened.recipe_text);
+  plan.who_sees_rows = session::who_sees_rows(plan.recipe);
+  if (!plan.who_sees_rows.empty()) step(events, "Warning", plan.who_sees_rows);
   plan.data = check_data(data);
   step(events, "Checking", rows_text(data, plan.data));
   require_fits(plan, data);
@@ -124,13 +135,15 @@ void Client::require_funds(const SubmitPlan& plan) {
   }
 }
 
-SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data,
-                            const Events& events) {
-  return submit(plan_submission(session_id, data, events), data, events);
+SubmitResult Client::submit(const evm::U256& session_id, const fs::path& data, const Events& events,
+                            const SubmitOptions& options) {
+  return submit(plan_submission(session_id, data, events), data, events, options);
 }
 
-SubmitResult Client::submit(const SubmitPlan& plan, const fs::path& data, const Events& events) {
+SubmitResult Client::submit(const SubmitPlan& plan, const fs::path& data, const Events& events,
+                            const SubmitOptions& options) {
   plan.enclave.require();
+  require_consent(plan, options);
   const session::OpenedSession& opened = plan.opened;
   SubmitResult out;
   out.data = plan.data;

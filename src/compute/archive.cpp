@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <set>
 #include <sys/stat.h>
@@ -46,6 +47,24 @@ std::string error_text(int code) {
   return text;
 }
 
+// Gets each known file's content piece by piece; the first piece of each is empty.
+using Taker = std::function<void(const std::string& file, ByteView piece)>;
+
+Zip open_zip(ByteView bytes, const std::string& what) {
+  zip_error_t error;
+  zip_error_init(&error);
+  zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
+  Zip z(source ? zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error) : nullptr);
+  if (!z) {
+    if (source) zip_source_free(source);
+    std::string why = zip_error_strerror(&error);
+    zip_error_fini(&error);
+    throw Error(ErrorCode::kBadInput, what + ": not a zip archive: " + why);
+  }
+  zip_error_fini(&error);
+  return z;
+}
+
 Zip open_zip(const fs::path& path, int flags) {
   int code = 0;
   Zip z(zip_open(path.c_str(), flags, &code));
@@ -58,15 +77,15 @@ Zip open_zip(const fs::path& path, int flags) {
 // One archive being read, with what its entries have claimed so far.
 class Reader {
  public:
-  Reader(const fs::path& path, const UnzipLimits& limits)
-      : path_(path), limits_(limits), zip_(open_zip(path, ZIP_RDONLY | ZIP_CHECKCONS)) {
+  Reader(std::string what, Zip zip, const UnzipLimits& limits)
+      : what_(std::move(what)), limits_(limits), zip_(std::move(zip)) {
     count_ = zip_get_num_entries(zip_.get(), 0);
     if (static_cast<uint64_t>(count_) > limits.max_entries) {
       fail("", "more than " + std::to_string(limits.max_entries) + " entries");
     }
   }
 
-  Unzipped extract(const fs::path& folder) {
+  Unzipped extract(const Taker& take) {
     Unzipped out;
     std::set<std::string> names;
     for (zip_int64_t i = 0; i < count_; ++i) {
@@ -79,7 +98,7 @@ class Reader {
         if (name.back() != '/') out.skipped.push_back(name);
         continue;
       }
-      write(static_cast<zip_uint64_t>(i), entry, name, folder / file);
+      read(static_cast<zip_uint64_t>(i), entry, name, [&](ByteView piece) { take(file, piece); });
       out.files.push_back(file);
     }
     std::sort(out.files.begin(), out.files.end());
@@ -97,7 +116,7 @@ class Reader {
     std::replace_if(
         shown.begin(), shown.end(), [](char c) { return c < 0x20 || c == 0x7f; }, '?');
     throw Error(ErrorCode::kBadInput,
-                path_.string() + (shown.empty() ? ": " : ": entry \"" + shown + "\" ") + why,
+                what_ + (shown.empty() ? ": " : ": entry \"" + shown + "\" ") + why,
                 "the provider's archive is not what 0G's trainer writes: do not use it");
   }
 
@@ -143,16 +162,16 @@ class Reader {
   }
 
   // Counts what really comes out: the sizes in the archive are claims.
-  void write(zip_uint64_t i, const zip_stat_t& entry, const std::string& name,
-             const fs::path& out) {
-    if (entry.size > limits_.max_bytes - written_) fail(name, "is too large");
+  void read(zip_uint64_t i, const zip_stat_t& entry, const std::string& name,
+            const std::function<void(ByteView)>& take) {
+    if (entry.size > limits_.max_bytes - read_) fail(name, "is too large");
     if (entry.size / limits_.max_ratio > entry.comp_size + 1024) {
       fail(name, "claims to unpack to more than " + std::to_string(limits_.max_ratio) + " times");
     }
     ZipFile in(zip_fopen_index(zip_.get(), i, 0));
     if (!in) fail(name, zip_strerror(zip_.get()));
-    std::ofstream file(out, std::ios::binary | std::ios::trunc);
-    std::vector<char> buffer(size_t{1} << 20);
+    Bytes buffer(size_t{1} << 20);
+    take({});
     uint64_t size = 0;
     while (true) {
       zip_int64_t got = zip_fread(in.get(), buffer.data(), buffer.size());
@@ -160,19 +179,17 @@ class Reader {
       if (got == 0) break;
       size += static_cast<uint64_t>(got);
       if (size > entry.size) fail(name, "is larger than it says");
-      file.write(buffer.data(), static_cast<std::streamsize>(got));
+      take(ByteView(buffer).first(static_cast<size_t>(got)));
     }
     if (size != entry.size) fail(name, "is shorter than it says");
-    file.close();
-    if (!file) throw Error(ErrorCode::kIo, "cannot write " + out.string());
-    written_ += size;
+    read_ += size;
   }
 
-  fs::path path_;
+  std::string what_;
   const UnzipLimits& limits_;
   Zip zip_;
   zip_int64_t count_ = 0;
-  uint64_t written_ = 0;
+  uint64_t read_ = 0;
 };
 
 // A folder beside the target that is renamed to it at the end, or removed.
@@ -205,8 +222,28 @@ class PartFolder {
 
 Unzipped unzip_adapter(const fs::path& zip, const fs::path& folder, const UnzipLimits& limits) {
   PartFolder part(folder);
-  Unzipped out = Reader(zip, limits).extract(part.path());
+  Reader reader(zip.string(), open_zip(zip, ZIP_RDONLY | ZIP_CHECKCONS), limits);
+  std::ofstream file;
+  Unzipped out = reader.extract([&](const std::string& name, ByteView piece) {
+    if (piece.empty()) {
+      file.close();
+      file.open(part.path() / name, std::ios::binary | std::ios::trunc);
+    }
+    file.write(reinterpret_cast<const char*>(piece.data()),
+               static_cast<std::streamsize>(piece.size()));
+    if (!file.flush()) throw Error(ErrorCode::kIo, "cannot write " + (part.path() / name).string());
+  });
   part.keep();
+  return out;
+}
+
+std::map<std::string, Bytes> adapter_files(ByteView zip, const UnzipLimits& limits) {
+  const std::string what = "the delivered archive";
+  std::map<std::string, Bytes> out;
+  Reader(what, open_zip(zip, what), limits).extract([&](const std::string& name, ByteView piece) {
+    Bytes& file = out[name];
+    file.insert(file.end(), piece.begin(), piece.end());
+  });
   return out;
 }
 

@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
+
+#include "base/bytes.hpp"
 
 namespace ffe::compute {
 
@@ -27,6 +30,9 @@ struct Unzipped {
 // stored and deflate, bombs, and when adapter_config.json or adapter_model.safetensors is missing.
 Unzipped unzip_adapter(const std::filesystem::path& zip, const std::filesystem::path& folder,
                        const UnzipLimits& limits = {});
+
+// The same from memory into memory, for rows and models that must not touch a disk: name → content.
+std::map<std::string, Bytes> adapter_files(ByteView zip, const UnzipLimits& limits = {});
 
 // The regular files of `folder`, stored, as "<prefix>/<relative path>".
 void zip_folder(const std::filesystem::path& folder, const std::string& prefix,

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "compute/inference_chain.hpp"
 #include "crypto/address.hpp"
 
 namespace ffe::compute {
@@ -95,6 +96,7 @@ evm::RpcClient::Options rpc_options() {
     auto all = std::make_shared<evm::AbiRegistry>();
     all->add(*fine_tuning_abi());
     all->add(*ledger_abi());
+    all->add(*inference_abi());
     return std::shared_ptr<const evm::AbiRegistry>(std::move(all));
   }();
   evm::RpcClient::Options options;

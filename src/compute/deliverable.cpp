@@ -1,6 +1,7 @@
 #include "compute/deliverable.hpp"
 
 #include <fstream>
+#include <functional>
 
 #include "base/hex.hpp"
 #include "compute/request.hpp"
@@ -107,6 +108,31 @@ class PartFile {
   bool kept_ = false;
 };
 
+void require_signer(const fs::path& file, const Address& signer, uint64_t chunk) {
+  Address found = deliverable_signer(file, chunk);
+  if (found != signer) {
+    corrupt(file, "signed by " + crypto::checksum_address(found) + ", not by the provider's " +
+                      crypto::checksum_address(signer));
+  }
+}
+
+void decrypt(const fs::path& file, ByteView key, const Progress& progress, uint64_t chunk,
+             const std::function<void(ByteView)>& write) {
+  Chunks chunks(file, chunk);
+  std::ifstream in = open_binary(file);
+  FixedBytes<12> nonce = FixedBytes<12>::from(read_at(in, file, 65, 12));
+  for (uint64_t i = 0; i < chunks.count(); ++i, increment(nonce)) {
+    Bytes sealed = read_at(in, file, chunks.offset(i), chunks.size(i));
+    try {
+      write(crypto::aes256gcm_open(key, nonce.bytes, {}, sealed));
+    } catch (const Error& e) {
+      if (e.code() != ErrorCode::kCorrupt) throw;
+      corrupt(file, "chunk " + std::to_string(i) + " does not open with this key");
+    }
+    report(progress, chunks.offset(i) + sealed.size() - kHeader, chunks.body());
+  }
+}
+
 }  // namespace
 
 void seal_deliverable(const fs::path& plain, const fs::path& out, ByteView key,
@@ -146,26 +172,23 @@ Address deliverable_signer(const fs::path& file, uint64_t chunk) {
 
 void open_deliverable(const fs::path& file, ByteView key, const Address& signer,
                       const fs::path& out, const Progress& progress, uint64_t chunk) {
-  Address found = deliverable_signer(file, chunk);
-  if (found != signer) {
-    corrupt(file, "signed by " + crypto::checksum_address(found) + ", not by the provider's " +
-                      crypto::checksum_address(signer));
-  }
-  Chunks chunks(file, chunk);
-  std::ifstream in = open_binary(file);
-  FixedBytes<12> nonce = FixedBytes<12>::from(read_at(in, file, 65, 12));
+  require_signer(file, signer, chunk);
   PartFile plain(out);
-  for (uint64_t i = 0; i < chunks.count(); ++i, increment(nonce)) {
-    Bytes sealed = read_at(in, file, chunks.offset(i), chunks.size(i));
-    try {
-      plain.write(crypto::aes256gcm_open(key, nonce.bytes, {}, sealed));
-    } catch (const Error& e) {
-      if (e.code() != ErrorCode::kCorrupt) throw;
-      corrupt(file, "chunk " + std::to_string(i) + " does not open with this key");
-    }
-    report(progress, chunks.offset(i) + sealed.size() - kHeader, chunks.body());
-  }
+  decrypt(file, key, progress, chunk, [&](ByteView piece) { plain.write(piece); });
   plain.keep();
+}
+
+Bytes deliverable_content(const fs::path& file, ByteView key, const Address& signer,
+                          uint64_t max_bytes, uint64_t chunk) {
+  require_signer(file, signer, chunk);
+  if (fs::file_size(file) > max_bytes) {
+    corrupt(file, "larger than the " + std::to_string(max_bytes) + " bytes that are taken");
+  }
+  Bytes out;
+  out.reserve(fs::file_size(file));
+  decrypt(file, key, {}, chunk,
+          [&](ByteView piece) { out.insert(out.end(), piece.begin(), piece.end()); });
+  return out;
 }
 
 std::vector<H256> parse_model_root(ByteView model_root_hash) {

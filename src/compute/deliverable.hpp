@@ -35,6 +35,11 @@ void open_deliverable(const std::filesystem::path& file, ByteView key, const Add
                       const std::filesystem::path& out, const Progress& progress = {},
                       uint64_t chunk = kDeliverableChunk);
 
+// The same into memory, for models that must not touch a disk. Throws Error{kCorrupt} for a file of
+// more than max_bytes, too.
+Bytes deliverable_content(const std::filesystem::path& file, ByteView key, const Address& signer,
+                          uint64_t max_bytes, uint64_t chunk = kDeliverableChunk);
+
 // What a deliverable's modelRootHash says: 32 bytes, the file's 0G Storage root or its Keccak-256
 // (nothing on chain tells which). Old providers wrote the text of one or more storage roots,
 // separated by commas. Throws Error{kBadInput} for anything else.

@@ -19,8 +19,19 @@ struct FundingPlan {
 FundingPlan plan_funding(const LedgerManager& ledger, const FineTuningServing& serving,
                          const Address& user, const Address& provider, const evm::U256& amount);
 
+// The same for the sub-account at any of the ledger's services, as the chain shows it.
+struct SubAccount {
+  bool exists = false;
+  evm::U256 free;            // wei
+  evm::U256 pending_refund;  // wei that is being asked back
+};
+FundingPlan plan_funding(const LedgerManager& ledger, const SubAccount& account,
+                         const Address& user, const evm::U256& amount);
+
 // At most one transaction for each of the two. Throws Error{kChain} if the wallet does not suffice.
 void carry_out(const FundingPlan& plan, LedgerManager& ledger, const FineTuningServing& serving,
+               evm::Sender& user, const Address& provider);
+void carry_out(const FundingPlan& plan, LedgerManager& ledger, const Address& service_contract,
                evm::Sender& user, const Address& provider);
 
 }  // namespace ffe::compute

@@ -57,13 +57,12 @@ std::optional<std::string> JobJournal::get(std::string_view key) const {
   return it->get<std::string>();
 }
 
-std::string JobJournal::require(std::string_view key) const {
-  std::optional<std::string> value = get(key);
-  if (!value) {
-    throw Error(ErrorCode::kCorrupt,
-                (folder_ / kFile).string() + " lacks \"" + std::string(key) + "\"");
-  }
-  return *value;
+std::string JobJournal::place() const {
+  return (folder_ / kFile).string();
+}
+
+std::string JobJournal::how_to_go_on() const {
+  return "ffe compute task resume " + folder_.string();
 }
 
 void JobJournal::put(std::string_view key, const std::string& value) {

@@ -1,6 +1,4 @@
-// What a fine-tuning job has done so far, in one file: every step that costs money or cannot be
-// repeated is written here before it leaves, so that a restart pays nothing and sends nothing
-// twice.
+// A job's record as a file in the job's folder.
 #pragma once
 
 #include <filesystem>
@@ -9,28 +7,27 @@
 #include <string_view>
 
 #include "base/json.hpp"
+#include "compute/job_record.hpp"
 
 namespace ffe::compute {
 
 // A folder's "job.json" (mode 0600), replaced atomically and synced at each change. One process at
 // a time: the folder is locked while this object lives. Holds no secrets.
-class JobJournal {
+class JobJournal : public JobRecord {
  public:
   // Creates the folder. Throws Error{kUsage} if another process works there, kCorrupt if the file
   // is not a journal.
   explicit JobJournal(const std::filesystem::path& folder);
-  ~JobJournal();
+  ~JobJournal() override;
   JobJournal(const JobJournal&) = delete;
   JobJournal& operator=(const JobJournal&) = delete;
 
   const std::filesystem::path& folder() const { return folder_; }
   bool empty() const { return content_.empty(); }
-  bool has(std::string_view key) const { return content_.contains(key); }
-  std::optional<std::string> get(std::string_view key) const;
-  std::string require(std::string_view key) const;
-  // Writes once: the same value again is fine, another one is an Error{kInternal}, because what is
-  // done must not be done differently.
-  void put(std::string_view key, const std::string& value);
+  std::optional<std::string> get(std::string_view key) const override;
+  void put(std::string_view key, const std::string& value) override;
+  std::string place() const override;
+  std::string how_to_go_on() const override;
 
  private:
   std::filesystem::path folder_;

@@ -18,4 +18,8 @@ struct LocalTerms {
 Contracts deploy_contracts(evm::Sender& owner, const Json& ledger_artifact,
                            const Json& fine_tuning_artifact, const LocalTerms& terms = {});
 
+// The inference contract beside them, registered with the same ledger.
+Address deploy_inference(evm::Sender& owner, const Json& inference_artifact, const Address& ledger,
+                         uint64_t lock_time = LocalTerms{}.lock_time);
+
 }  // namespace ffe::compute

@@ -21,15 +21,16 @@ constexpr uint64_t kClockSkew = 60'000;
 
 bool good_nonce(std::string_view nonce) {
   return !nonce.empty() && nonce.size() <= 128 &&
-         std::all_of(nonce.begin(), nonce.end(),
-                     [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; });
+         std::all_of(nonce.begin(), nonce.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
+         });
 }
 
 }  // namespace
 
 std::string token_text(const SessionToken& t) {
   if (!good_nonce(t.nonce)) {
-    throw Error(ErrorCode::kBadInput, "a token's nonce has 1 to 128 letters and digits");
+    throw Error(ErrorCode::kBadInput, "a token's nonce has 1 to 128 letters, digits and hyphens");
   }
   return "{\"address\":\"" + crypto::checksum_address(t.user) + "\",\"provider\":\"" +
          crypto::checksum_address(t.provider) + "\",\"timestamp\":" + std::to_string(t.timestamp) +

@@ -14,7 +14,7 @@ struct SessionToken {
   Address provider;
   uint64_t timestamp = 0;   // Unix milliseconds
   uint64_t expires_at = 0;  // Unix milliseconds; 0: never
-  std::string nonce;        // 1 to 128 letters and digits
+  std::string nonce;        // 1 to 128 letters, digits and hyphens
   uint64_t generation = 0;  // of the user's account at the provider; tokens of older ones are void
   uint8_t token_id = kEphemeral;  // 0 to 254: an API key that the chain can revoke
 

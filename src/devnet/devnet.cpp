@@ -12,6 +12,7 @@
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
 #include "client/artifacts.hpp"
+#include "compute/inference_chain.hpp"
 #include "compute/local_network.hpp"
 #include "crypto/random.hpp"
 #include "evm/keystore.hpp"
@@ -82,6 +83,7 @@ Devnet::Devnet(DevnetOptions options)
   start_chain();
   deploy_contracts();
   start_storage();
+  if (options_.compute) deploy_compute();
   start_enclave();
   if (options_.compute) start_compute();
 }
@@ -247,6 +249,11 @@ std::string Devnet::write_enclave_config(int port) {
       quoted(options_.model_name), options_.threads, quoted((options_.dir / "platform").string()),
       quoted(to_hex0x(operator_key_.address().bytes)), quoted((keys / "operator.json").string()),
       quoted((keys / "password").string()));
+  if (options_.compute) {
+    config += fmt::format("\n[compute]\nledger = {}\nfine_tuning = {}\npoll_seconds = 1\n",
+                          quoted(to_hex0x(network_.compute_ledger.bytes)),
+                          quoted(to_hex0x(network_.compute_fine_tuning.bytes)));
+  }
   config += "\n" + options_.enclave_settings;
   if (config.find("[inference]") == config.npos) config += "\n[inference]\nenabled = true\n";
   fs::path file = options_.dir / "aggregator.toml";
@@ -265,33 +272,45 @@ void Devnet::write_account(const fs::path& folder, const std::string& name,
   evm::Keystore(folder).import(name, key, SecretBytes(as_bytes(password)), {.n = 4096});
 }
 
-void Devnet::start_compute() {
-  step("0G Compute: contracts and a fine-tuning provider (mock TEE: no protection)");
-  compute::Contracts contracts =
+void Devnet::deploy_compute() {
+  step("0G Compute's contracts");
+  const compute::Contracts contracts =
       compute::deploy_contracts(*faucet_, client::contract_artifact("LedgerManager"),
                                 client::contract_artifact("FineTuningServing"));
   network_.compute_ledger = contracts.ledger;
   network_.compute_fine_tuning = contracts.fine_tuning;
+  network_.compute_inference = compute::deploy_inference(
+      *faucet_, client::contract_artifact("InferenceServing"), contracts.ledger);
+}
+
+void Devnet::start_compute() {
+  step("a provider of 0G Compute, fine-tuning and inference (mock TEE: no protection)");
   crypto::PrivateKey key = crypto::PrivateKey::generate();
   fund(key.address(), evm::parse_ether("1000"));
   fs::path folder = options_.dir / "provider";
   write_account(folder, "provider", key);
   fs::path network_file = folder / "network.json";
   client::write_network(network_file, network_);
-  Address provider = key.address(), serving = contracts.fine_tuning;
+  Address provider = key.address(), serving = network_.compute_fine_tuning;
+  provider_ = provider;
   parts_[Part::kCompute] = {
       "the fine-tuning provider",
       {(executable_dir() / "ffe").string(), "compute", "serve", "--dir", (folder / "data").string(),
        "--model", fs::absolute(options_.model).string(), "--network", network_file.string(),
        "--keystore", (folder / "provider.json").string(), "--password-file",
-       (folder / "password").string(), "--poll-ms", "1000"},
+       (folder / "password").string(), "--poll-ms", std::to_string(options_.provider_poll_ms)},
       options_.dir / "provider.log",
       [this, provider, serving] {
         return compute::FineTuningServing(*rpc_, serving).service(provider).has_value();
       },
       nullptr};
+  std::vector<std::string>& command = parts_[Part::kCompute].command;
+  command.insert(command.end(), options_.provider_arguments.begin(),
+                 options_.provider_arguments.end());
   start(Part::kCompute);
   compute::FineTuningServing(*rpc_, serving).acknowledge_signer_by_owner(*faucet_, provider);
+  compute::InferenceServing(*rpc_, network_.compute_inference)
+      .acknowledge_signer_by_owner(*faucet_, provider);
 }
 
 void Devnet::fund(const Address& account, const evm::U256& wei) {

@@ -27,7 +27,9 @@ struct DevnetOptions {
   int threads = 0;                           // of the enclave; 0: all cores
   std::vector<std::string> chain_arguments;  // further ones for anvil
   std::string enclave_settings;              // further tables of the service's configuration
-  bool compute = false;  // 0G Compute's contracts and a fine-tuning provider as well
+  bool compute = false;              // 0G Compute's contracts and a fine-tuning provider as well
+  unsigned provider_poll_ms = 1000;  // 0G's look every minute
+  std::vector<std::string> provider_arguments;  // further ones for ffe compute serve
   // Told what is being started.
   std::function<void(std::string_view what)> on_step;
 };
@@ -48,6 +50,7 @@ class Devnet {
   const client::Deployment& deployment() const { return deployment_; }
   const std::string& enclave_url() const { return network_.enclave_urls.front(); }
   const crypto::PrivateKey& operator_key() const { return operator_key_; }
+  const Address& provider() const { return provider_; }  // of 0G Compute; zero without one
 
   // Native tokens out of anvil's first account, whose key is public knowledge.
   void fund(const Address& account, const evm::U256& wei);
@@ -83,6 +86,7 @@ class Devnet {
   void deploy_contracts();
   void start_storage();
   void start_enclave();
+  void deploy_compute();
   void start_compute();
   std::string write_enclave_config(int port);
   void write_account(const std::filesystem::path& folder, const std::string& name,
@@ -93,6 +97,7 @@ class Devnet {
   client::Network network_;
   client::Deployment deployment_;
   crypto::PrivateKey operator_key_;
+  Address provider_;  // of 0G Compute
   std::unique_ptr<evm::RpcClient> rpc_;
   std::unique_ptr<evm::Sender> faucet_;
   std::map<Part, Running> parts_;

@@ -26,7 +26,16 @@ constexpr std::array kFaults = {Named{Fault::kTruncated, "truncated"},
                                 Named{Fault::kRegress, "regress"},
                                 Named{Fault::kTrainingFails, "training-fails"},
                                 Named{Fault::kForceSettle, "force-settle"},
-                                Named{Fault::kRotateSigner, "rotate-signer"}};
+                                Named{Fault::kRotateSigner, "rotate-signer"},
+                                Named{Fault::kLimitedAnswers, "limited-answers"},
+                                Named{Fault::kBusyAnswers, "busy-answers"},
+                                Named{Fault::kSlowAnswers, "slow-answers"},
+                                Named{Fault::kCutStream, "cut-stream"},
+                                Named{Fault::kSwappedModel, "swapped-model"},
+                                Named{Fault::kWrongAnswerSigner, "wrong-answer-signer"},
+                                Named{Fault::kOtherProof, "other-proof"},
+                                Named{Fault::kUnsignedAnswers, "unsigned-answers"},
+                                Named{Fault::kLateSignatures, "late-signatures"}};
 
 }  // namespace
 

@@ -33,6 +33,16 @@ enum class Fault {
   kTrainingFails,  // every task ends as Failed
   kForceSettle,    // settles with the penalty as soon as it has delivered
   kRotateSigner,   // another signer is announced after the delivery
+  // Of inference:
+  kLimitedAnswers,     // the first two requests get 429
+  kBusyAnswers,        // the first two requests get 503
+  kSlowAnswers,        // the first answer takes three seconds longer
+  kCutStream,          // a streamed answer breaks off
+  kSwappedModel,       // the answer names another model
+  kWrongAnswerSigner,  // answers are signed by another key
+  kOtherProof,         // the signature is about another answer
+  kUnsignedAnswers,    // signatures are never to be had
+  kLateSignatures,     // the first two questions for a signature get 404
 };
 std::string_view fault_name(Fault fault);  // "truncated", "wrong-signer", …
 // Throws Error{kUsage} that lists the names.
@@ -62,6 +72,8 @@ struct ProviderOptions {
   storage::ClientOptions storage;  // nodes; for datasets by root and RootKind::kStorage
   uint64_t chunk = 0;              // of the encrypted file; 0: 0G's 64 MiB
   std::set<Fault> faults;
+  Address inference;  // 0G's inference contract; zero: no inference is offered
+  std::string inference_model = "local-model";
 
   bool has(Fault fault) const { return faults.contains(fault); }
 };

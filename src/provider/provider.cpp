@@ -14,6 +14,7 @@
 #include "crypto/keccak.hpp"
 #include "crypto/x25519.hpp"
 #include "net/http_server.hpp"
+#include "provider/broker.hpp"
 #include "provider/limiter.hpp"
 #include "provider/worker.hpp"
 
@@ -110,6 +111,10 @@ class Provider::Impl {
     fs::create_directories(options_.dir);
     fs::permissions(options_.dir, fs::perms::owner_all);
     routes();
+    if (!options_.inference.is_zero()) {
+      broker_ = std::make_unique<Broker>(options_, key, tasks_, enc_);
+      broker_->add_routes(server_);
+    }
   }
   ~Impl() { stop(); }
 
@@ -122,6 +127,7 @@ class Provider::Impl {
     }
     server_.start();
     url_ = server_.url();
+    if (broker_) broker_->offer(url_);
     worker_.start(url_);
   }
   void stop() {
@@ -418,6 +424,7 @@ class Provider::Impl {
   Worker worker_;
   Limiter limiter_;
   crypto::X25519KeyPair enc_;
+  std::unique_ptr<Broker> broker_;  // outlives the server
   net::HttpServer server_;
   std::string url_;
   std::mutex admission_;

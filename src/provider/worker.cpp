@@ -43,6 +43,10 @@ fs::path encrypted_path(const ProviderOptions& options, const compute::TaskId& i
   return task_dir(options, id) / "lora_encrypted.data";
 }
 
+fs::path adapter_path(const ProviderOptions& options, const compute::TaskId& id) {
+  return task_dir(options, id) / "output_model";
+}
+
 Worker::Worker(const ProviderOptions& options, const crypto::PrivateKey& key, TaskList& tasks)
     : options_(options),
       tasks_(tasks),

@@ -14,6 +14,7 @@ namespace ffe::provider {
 // Where a user's dataset lies after a direct upload, and a task's files.
 std::filesystem::path dataset_path(const ProviderOptions& options, const Address& user,
                                    const std::string& hash);
+std::filesystem::path adapter_path(const ProviderOptions& options, const compute::TaskId& id);
 std::filesystem::path encrypted_path(const ProviderOptions& options, const compute::TaskId& id);
 
 class Worker {

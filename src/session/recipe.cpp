@@ -5,6 +5,7 @@
 #include <fstream>
 #include <optional>
 
+#include "crypto/address.hpp"
 #include "crypto/hash.hpp"
 #include "crypto/keccak.hpp"
 #include "session/json_fields.hpp"
@@ -105,10 +106,106 @@ std::vector<fs::path> model_paths(const fs::path& model) {
   return out;
 }
 
+constexpr uint32_t kProviderTokens = 512;      // of a row
+constexpr uint32_t kProviderAccumulation = 4;  // batches a step
+constexpr uint32_t kMaxProviderSteps = 1'000'000;
+constexpr size_t kMaxUrl = 200;
+
+// Where rows may be sent: a host and perhaps a path, nothing that a log or a header could choke on.
+bool good_url(std::string_view url) {
+  size_t scheme = url.starts_with("https://") ? 8 : url.starts_with("http://") ? 7 : 0;
+  return scheme != 0 && url.size() > scheme && url.size() <= kMaxUrl && !url.ends_with('/') &&
+         std::all_of(url.begin(), url.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                  std::string_view(":/.-_[]").find(c) != std::string_view::npos;
+         });
+}
+
+// The provider trains as it does; a recipe that says otherwise would not be the truth.
+void check_same(const std::string& field, uint64_t value, uint64_t provider) {
+  if (value != provider) {
+    bad(field, std::to_string(provider) + " with trainer 0g-compute, not " + std::to_string(value));
+  }
+}
+
+void check_compute(const Recipe& r) {
+  const ComputeProvider& c = *r.compute;
+  if (c.provider.is_zero()) bad("recipe.compute.provider", "an address that is not zero");
+  if (c.signer.is_zero()) bad("recipe.compute.signer", "an address that is not zero");
+  if (!good_url(c.url)) {
+    bad("recipe.compute.url",
+        "http(s)://HOST of at most 200 plain characters, without / at its end");
+  }
+  if (c.max_fee.is_zero()) bad("recipe.compute.maxFee", "above 0 wei");
+  check_range("recipe.compute.batchSize", c.batch_size, 1, 4);
+  check_range("recipe.compute.maxSteps", c.max_steps, 0, kMaxProviderSteps);
+  check_range("recipe.epochs", r.epochs, 1, 10);
+  check_range("recipe.learningRateNano", r.learning_rate_nano, 10'000, 1'000'000);
+  check_range("recipe.sequenceLength", r.sequence_length, 8, kProviderTokens);
+  const Recipe theirs = as_provider_trains(r);
+  check_same("recipe.rank", r.rank, theirs.rank);
+  check_same("recipe.alpha", r.alpha, theirs.alpha);
+  check_same("recipe.dropoutMicro", r.dropout_micro, theirs.dropout_micro);
+  check_same("recipe.warmupSteps", r.warmup_steps, theirs.warmup_steps);
+  check_same("recipe.weightDecayMicro", r.weight_decay_micro, theirs.weight_decay_micro);
+  check_same("recipe.clipMicro", r.clip_micro, theirs.clip_micro);
+  check_same("recipe.tokensPerStep", r.tokens_per_step, theirs.tokens_per_step);
+  check_word("recipe.schedule", r.schedule, {theirs.schedule});
+  check_word("recipe.loss", r.loss, {theirs.loss});
+  if (r.targets != theirs.targets) bad("recipe.targets", "all seven with trainer 0g-compute");
+}
+
+Json compute_json(const ComputeProvider& c) {
+  return {{"provider", to_hex0x(c.provider.bytes)},
+          {"signer", to_hex0x(c.signer.bytes)},
+          {"url", c.url},
+          {"baseModel", to_hex0x(c.base_model.bytes)},
+          {"maxFee", c.max_fee.to_string()},
+          {"batchSize", c.batch_size},
+          {"maxSteps", c.max_steps}};
+}
+
+ComputeProvider compute_from(const Json& json) {
+  Fields f(json, "recipe.compute");
+  ComputeProvider c;
+  f.get("provider", c.provider);
+  f.get("signer", c.signer);
+  f.get("url", c.url);
+  f.get("baseModel", c.base_model);
+  f.get("maxFee", c.max_fee);
+  f.get("batchSize", c.batch_size);
+  f.get("maxSteps", c.max_steps);
+  f.done();
+  return c;
+}
+
 }  // namespace
 
+Recipe as_provider_trains(Recipe r) {
+  r.rank = 8;
+  r.alpha = 32;
+  r.dropout_micro = 100'000;
+  r.targets = Recipe{}.targets;
+  r.schedule = "cosine";
+  r.warmup_steps = 10;
+  r.weight_decay_micro = 0;
+  r.clip_micro = 1'000'000;
+  r.loss = "text";
+  const uint32_t batch = r.compute ? r.compute->batch_size : ComputeProvider{}.batch_size;
+  r.tokens_per_step = kProviderTokens * kProviderAccumulation * batch;
+  return r;
+}
+
+std::string who_sees_rows(const Recipe& recipe) {
+  if (!leaves_enclave(recipe) || !recipe.compute) return {};
+  const session::ComputeProvider& c = *recipe.compute;
+  return "these terms send all accepted rows out of the enclave to the 0G Compute provider " +
+         crypto::checksum_address(c.provider) + (c.url.empty() ? "" : " at " + c.url) +
+         ", which trains on them and can read them";
+}
+
 void check(const Recipe& r) {
-  check_word("recipe.trainer", r.trainer, {"enclave", "0g-compute"});
+  check_word("recipe.trainer", r.trainer, {kEnclaveTrainer, kComputeTrainer});
   check_word("recipe.numericPath", r.numeric_path,
              {"amx-bf16", "avx512-bf16", "f32", "bf16-emulated"});
   check_range("recipe.rank", r.rank, 1, 256);
@@ -124,29 +221,39 @@ void check(const Recipe& r) {
   check_range("recipe.tokensPerStep", r.tokens_per_step, 8, 1u << 20);
   check_range("recipe.sequenceLength", r.sequence_length, 8,
               std::min<uint32_t>(131'072, r.tokens_per_step));
-  check_word("recipe.loss", r.loss, {"answers"});
+  check_word("recipe.loss", r.loss, {"answers", "text"});
   check_word("recipe.systemPrompt", r.system_prompt, {"none", "model"});
+  if (leaves_enclave(r) != r.compute.has_value()) {
+    bad("recipe.compute", "there with trainer 0g-compute, and only then");
+  }
+  if (r.compute) {
+    check_compute(r);
+  } else {
+    check_word("recipe.loss", r.loss, {"answers"});
+  }
 }
 
 std::string to_text(const Recipe& r) {
   check(r);
-  return canonical_json({{"format", "ffe.recipe.v1"},
-                         {"trainer", r.trainer},
-                         {"numericPath", r.numeric_path},
-                         {"rank", r.rank},
-                         {"alpha", r.alpha},
-                         {"dropoutMicro", r.dropout_micro},
-                         {"targets", r.targets},
-                         {"learningRateNano", r.learning_rate_nano},
-                         {"schedule", r.schedule},
-                         {"warmupSteps", r.warmup_steps},
-                         {"weightDecayMicro", r.weight_decay_micro},
-                         {"clipMicro", r.clip_micro},
-                         {"epochs", r.epochs},
-                         {"tokensPerStep", r.tokens_per_step},
-                         {"sequenceLength", r.sequence_length},
-                         {"loss", r.loss},
-                         {"systemPrompt", r.system_prompt}});
+  Json json = {{"format", "ffe.recipe.v1"},
+               {"trainer", r.trainer},
+               {"numericPath", r.numeric_path},
+               {"rank", r.rank},
+               {"alpha", r.alpha},
+               {"dropoutMicro", r.dropout_micro},
+               {"targets", r.targets},
+               {"learningRateNano", r.learning_rate_nano},
+               {"schedule", r.schedule},
+               {"warmupSteps", r.warmup_steps},
+               {"weightDecayMicro", r.weight_decay_micro},
+               {"clipMicro", r.clip_micro},
+               {"epochs", r.epochs},
+               {"tokensPerStep", r.tokens_per_step},
+               {"sequenceLength", r.sequence_length},
+               {"loss", r.loss},
+               {"systemPrompt", r.system_prompt}};
+  if (r.compute) json["compute"] = compute_json(*r.compute);
+  return canonical_json(json);
 }
 
 Recipe parse_recipe(std::string_view text) {
@@ -174,6 +281,7 @@ Recipe parse_recipe(std::string_view text) {
   f.get("sequenceLength", r.sequence_length);
   f.get("loss", r.loss);
   f.get("systemPrompt", r.system_prompt);
+  if (json.contains("compute")) r.compute = compute_from(f.member("compute"));
   f.done();
   check(r);
   return r;

@@ -4,35 +4,66 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "evm/u256.hpp"
 
 namespace ffe::session {
 
+// The trainer's names.
+inline constexpr const char* kEnclaveTrainer = "enclave";
+inline constexpr const char* kComputeTrainer = "0g-compute";
+
+// Trainer "0g-compute": who trains outside the enclave, and sees the accepted rows. Fixed in the
+// terms, so that neither chain nor host can put another one in its place.
+struct ComputeProvider {
+  Address provider;         // its account at 0G Compute
+  Address signer;           // of its enclave, as the chain named it when the session was opened
+  std::string url;          // where it serves; https, except on local networks
+  H256 base_model;          // what 0G Compute calls the model: preTrainedModelHash
+  evm::U256 max_fee;        // wei: a task that costs more is cancelled
+  uint32_t batch_size = 2;  // 1..4
+  uint32_t max_steps = 0;   // 0: by epochs
+
+  bool operator==(const ComputeProvider&) const = default;
+};
+
 // Everything that changes a weight, besides model, rows and seed. Fractions are integers.
 struct Recipe {
-  std::string trainer = "enclave";   // or "0g-compute": the union leaves the enclave
-  std::string numeric_path = "f32";  // amx-bf16, avx512-bf16, f32, bf16-emulated
-  uint32_t rank = 8;                 // 1..256
-  uint32_t alpha = 16;               // 1..1024
-  uint32_t dropout_micro = 0;        // below 1 000 000
+  std::string trainer = kEnclaveTrainer;  // or kComputeTrainer: the union leaves the enclave
+  std::string numeric_path = "f32";       // amx-bf16, avx512-bf16, f32, bf16-emulated
+  uint32_t rank = 8;                      // 1..256
+  uint32_t alpha = 16;                    // 1..1024
+  uint32_t dropout_micro = 0;             // below 1 000 000
   std::vector<std::string> targets = {"q", "k", "v", "o", "gate", "up", "down"};  // in this order
   uint32_t learning_rate_nano = 1'000'000;                                        // 1e-3
   std::string schedule = "cosine";  // cosine, linear, constant
   uint32_t warmup_steps = 3;
   uint32_t weight_decay_micro = 0;
-  uint32_t clip_micro = 1'000'000;     // gradient norm
-  uint32_t epochs = 1;                 // 1..100
-  uint32_t tokens_per_step = 1024;     // 1..1 048 576
-  uint32_t sequence_length = 512;      // 8..131 072; not above tokens_per_step
-  std::string loss = "answers";        // on answers only
-  std::string system_prompt = "none";  // or "model": the template's own default
+  uint32_t clip_micro = 1'000'000;         // gradient norm
+  uint32_t epochs = 1;                     // 1..100
+  uint32_t tokens_per_step = 1024;         // 1..1 048 576
+  uint32_t sequence_length = 512;          // 8..131 072; not above tokens_per_step
+  std::string loss = "answers";            // on answers only; "text" at a provider
+  std::string system_prompt = "none";      // or "model": the template's own default
+  std::optional<ComputeProvider> compute;  // with trainer "0g-compute", and only then
 
   bool operator==(const Recipe&) const = default;
 };
+
+// Whether the accepted rows leave the enclave.
+inline bool leaves_enclave(const Recipe& recipe) {
+  return recipe.trainer == kComputeTrainer;
+}
+// What a 0G Compute provider does to every task, in the members that it fixes: rank 8, alpha 32 and
+// so on. The others stay.
+Recipe as_provider_trains(Recipe recipe);
+// One sentence for contributors: who will see their rows. Empty with trainer "enclave".
+std::string who_sees_rows(const Recipe& recipe);
 
 // Throws Error{kBadInput} naming the member and its bounds.
 void check(const Recipe& recipe);

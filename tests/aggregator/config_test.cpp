@@ -201,5 +201,30 @@ TEST_F(ConfigTest, AMissingFileIsNamed) {
   EXPECT_NE(error.find(file.string()), std::string::npos) << error;
 }
 
+TEST_F(ConfigTest, ComputeIsOffUnlessItIsThere) {
+  EXPECT_FALSE(read_config(write(kGood)).compute.offered());
+  const std::string tables =
+      "\n[compute]\nledger = \"0x00000000000000000000000000000000000000dd\"\n"
+      "fine_tuning = \"0x00000000000000000000000000000000000000ee\"\n";
+  Config::Compute c = read_config(write(kGood + tables)).compute;
+  EXPECT_TRUE(c.offered());
+  EXPECT_EQ(c.max_fee, evm::parse_ether("1"));
+  EXPECT_EQ(c.max_balance, evm::parse_ether("5"));
+  c = read_config(write(kGood + tables + "max_fee = \"0.25\"\nclose = 1\n")).compute;
+  EXPECT_EQ(c.max_fee, evm::parse_ether("0.25"));
+  EXPECT_FALSE(c.offered());
+  const auto error = [&](const std::string& line) {
+    return test::error_of([&] { read_config(write(kGood + tables + line)); });
+  };
+  EXPECT_NE(error("max_fee = \"much\"\n").find("compute.max_fee"), std::string::npos);
+  EXPECT_NE(error("max_fees = \"1\"\n").find("compute.max_fees"), std::string::npos);
+  EXPECT_NE(test::error_of([&] {
+              read_config(
+                  write(std::string(kGood) +
+                        "\n[compute]\nledger = \"0x00000000000000000000000000000000000000dd\"\n"));
+            }).find("compute.fine_tuning"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace ffe::aggregator

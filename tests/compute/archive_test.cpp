@@ -37,6 +37,7 @@ class Archive : public ::testing::Test {
       left += entry.path().filename() != "model.zip";
     }
     EXPECT_EQ(left, 0u) << error;
+    EXPECT_EQ(error_of([&] { adapter_files(zip, limits); }).substr(0, 10), "bad_input:");
     return error;
   }
   std::string refusal(const ZipEntry& entry, const UnzipLimits& limits = {}) {
@@ -50,6 +51,20 @@ class Archive : public ::testing::Test {
 
   TempDir dir_;
 };
+
+TEST_F(Archive, InMemoryGivesTheSameFiles) {
+  ZipBuilder zip = adapter();
+  zip.add("output_model/training_args.bin", "pickle");
+  zip.add("output_model/README.md", "");
+  const Bytes bytes = zip.bytes();
+  unzip(bytes);
+  const auto files = adapter_files(bytes);
+  EXPECT_EQ(files.size(), 3u);
+  for (const auto& [name, content] : files) {
+    EXPECT_EQ(read_text_file(folder() / name), as_text(content)) << name;
+  }
+  EXPECT_EQ(as_text(files.at("adapter_model.safetensors")), "weights");
+}
 
 TEST_F(Archive, TakesTheAdapterAndLeavesTheRest) {
   ZipBuilder zip = adapter();

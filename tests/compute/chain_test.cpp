@@ -4,6 +4,7 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "compute/inference_chain.hpp"
 
 namespace ffe::compute {
 namespace {
@@ -59,7 +60,34 @@ TEST(ComputeChain, AbiIsTheNetworks) {
   expect_published("LedgerManager", *ledger_abi());
 }
 
+// The local inference contract has what clients ask of the networks' one: each under its number,
+// and nothing that is not there.
+TEST(ComputeChain, InferenceAbiIsPartOfTheNetworks) {
+  const Json& want = published().at("InferenceServing");
+  auto find = [&](const char* kind, const char* member, const std::string& value) -> Json {
+    for (const Json& one : want.at(kind)) {
+      if (one.at(member) == value) return one;
+    }
+    return nullptr;
+  };
+  const evm::ContractAbi& abi = *inference_abi();
+  EXPECT_GE(abi.functions().size(), 25u);
+  for (const evm::Function& f : abi.functions()) {
+    const Json theirs = find("functions", "selector", to_hex0x(f.selector().bytes));
+    ASSERT_FALSE(theirs.is_null()) << f.name;
+    EXPECT_EQ(outputs_of(f), theirs["outputs"]) << f.name;
+  }
+  for (const evm::Event& e : abi.events()) {
+    EXPECT_FALSE(find("events", "topic", to_hex0x(e.topic().bytes)).is_null()) << e.name;
+  }
+  for (const auto& e : abi.errors()) {
+    EXPECT_FALSE(find("errors", "selector", to_hex0x(e.selector().bytes)).is_null()) << e.name;
+  }
+}
+
 TEST(ComputeChain, KnowsTheNetworks) {
+  EXPECT_TRUE(known_inference("galileo"));
+  EXPECT_FALSE(known_inference("devnet"));
   EXPECT_TRUE(known_contracts("galileo"));
   EXPECT_TRUE(known_contracts("aristotle"));
   EXPECT_FALSE(known_contracts("devnet"));

@@ -30,9 +30,18 @@ class Deliverable : public ::testing::Test {
     fs::remove(out());
     open_deliverable(write("file", file), bytes("file", "key"), key_of(who).address(), out(), {},
                      chunk);
-    return read_text_file(out());
+    const Bytes content = deliverable_content(dir_.path() / "file", bytes("file", "key"),
+                                              key_of(who).address(), file.size(), chunk);
+    std::string text = read_text_file(out());
+    EXPECT_EQ(as_text(content), text);
+    return text;
   }
   void expect_refused(ByteView file, uint64_t chunk = kDeliverableChunk) {
+    EXPECT_EQ(error_of([&] {
+                deliverable_content(write("file", file), bytes("file", "key"),
+                                    key_of("tee").address(), 1 << 20, chunk);
+              }).substr(0, 8),
+              "corrupt:");
     EXPECT_EQ(error_of([&] { open(file, chunk); }).substr(0, 8), "corrupt:");
     EXPECT_FALSE(fs::exists(out()));
     EXPECT_FALSE(fs::exists(out().string() + ".part"));
@@ -52,6 +61,15 @@ TEST_F(Deliverable, AgreesWithNodeCrypto) {
   EXPECT_EQ(open(bytes("file", "twoChunks"), kSmallChunk), plain);
   EXPECT_EQ(to_hex0x(seal(as_bytes(plain), kDeliverableChunk)), text("file", "bytes"));
   EXPECT_EQ(to_hex0x(seal(as_bytes(plain), kSmallChunk)), text("file", "twoChunks"));
+}
+
+TEST_F(Deliverable, InMemoryOnlyUpToALimit) {
+  const Bytes file = seal(Bytes(100, 1), kDeliverableChunk);
+  EXPECT_NE(error_of([&] {
+              deliverable_content(write("file", file), bytes("file", "key"),
+                                  key_of("tee").address(), file.size() - 1);
+            }).find("larger than"),
+            std::string::npos);
 }
 
 TEST_F(Deliverable, EverySizeComesBack) {

@@ -54,6 +54,27 @@ TEST(recipe, bounds_name_the_member) {
   }
 }
 
+TEST(recipe, of_a_provider_agrees_with_the_vectors) {
+  size_t good = 0, bad = 0;
+  for_each_case("recipe-compute.json", [&](const Json& c) {
+    const std::string text = c.at("text");
+    if (c.contains("error")) {
+      ++bad;
+      const std::string error = error_of([&] { parse_recipe(text); });
+      EXPECT_NE(error.find(c.at("error").get<std::string>()), std::string::npos) << error;
+      return;
+    }
+    ++good;
+    const Recipe recipe = parse_recipe(text);
+    EXPECT_EQ(to_text(recipe), text);
+    EXPECT_EQ(text_hash(text), h256_of(c, "hash"));
+    EXPECT_EQ(who_sees_rows(recipe), c.at("whoSeesRows").get<std::string>());
+    EXPECT_EQ(leaves_enclave(recipe), !who_sees_rows(recipe).empty());
+  });
+  EXPECT_GE(good, 2u);
+  EXPECT_GE(bad, 15u);
+}
+
 TEST(recipe, only_the_canonical_text_is_read) {
   const std::string good = to_text(Recipe{});
   EXPECT_THROW(parse_recipe(" " + good), Error);

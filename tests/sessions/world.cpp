@@ -4,6 +4,7 @@
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
+#include "compute/base_models.hpp"
 #include "crypto/random.hpp"
 #include "net/http_client.hpp"
 #include "session/blob.hpp"
@@ -18,6 +19,19 @@ using devnet::Part;
 // What a part keeps on disk.
 constexpr const char* kEnclaveData = "enclave";
 constexpr const char* kData[] = {"chain.json", "storage", kEnclaveData};
+
+// Two steps at the devnet's provider, whatever the base model is called there.
+session::Recipe recipe_for(const Address& provider) {
+  session::Recipe recipe;
+  recipe.trainer = session::kComputeTrainer;
+  recipe.learning_rate_nano = 200'000;
+  recipe.compute = session::ComputeProvider{};
+  recipe.compute->provider = provider;
+  recipe.compute->base_model = h256_from_hex(compute::find_base_model("mock-model")->hash);
+  recipe.compute->max_fee = evm::parse_ether("0.5");
+  recipe.compute->max_steps = 2;
+  return session::as_provider_trains(recipe);
+}
 
 }  // namespace
 
@@ -46,14 +60,22 @@ Bytes noise_blob(size_t body) {
   return blob;
 }
 
-World::World(const fs::path& model, const std::string& settings)
-    : model_(fs::absolute(model)), net_dir_(fs::absolute(folder_.path() / "net")) {
+World::World(const fs::path& model, const std::string& settings,
+             const std::optional<std::vector<std::string>>& provider)
+    : model_(fs::absolute(model)),
+      net_dir_(fs::absolute(folder_.path() / "net")),
+      provider_(provider.has_value()) {
   devnet::DevnetOptions options;
   options.dir = net_dir_;
   options.model = model_ / "model";
   options.model_name = "learned";
   options.chain_arguments = {"--state", (net_dir_ / "chain.json").string()};
   options.enclave_settings = settings;
+  if (provider) {
+    options.compute = true;
+    options.provider_poll_ms = 100;
+    options.provider_arguments = *provider;
+  }
   net_ = std::make_unique<devnet::Devnet>(options);
 }
 
@@ -73,7 +95,7 @@ session::GatePolicy World::quick_gate() {
   return out;
 }
 
-void World::open(size_t parties, const session::GatePolicy& gate) {
+void World::open(size_t parties, const session::GatePolicy& gate, uint32_t deliver_seconds) {
   opener_ = new_party();
   parties_.clear();
   client::OpenRequest request;
@@ -84,20 +106,21 @@ void World::open(size_t parties, const session::GatePolicy& gate) {
   request.enclave_url = net_->enclave_url();
   request.pool = model_ / "pool.jsonl";
   request.sample = model_ / "sample.jsonl";
+  request.recipe.tokens_per_step = 512;
+  if (provider_) request.recipe = recipe_for(net_->provider());
   request.recipe.numeric_path = "f32";
   request.recipe.epochs = 1;
-  request.recipe.tokens_per_step = 512;
   request.recipe.sequence_length = 128;
   request.gate = gate;
   request.quorum = 2;
   request.stake = evm::parse_ether("0.5");
-  request.deliver_seconds = 14 * 86400;
+  request.deliver_seconds = deliver_seconds;
   session_id_ = opener_->open_session(request).session_id;
   session_tag_ = to_hex(opener_->coordinator().opened(session_id_).session_tag.bytes);
 }
 
-void World::submit(size_t party, const std::string& file) {
-  parties_.at(party)->submit(session_id_, model_ / file);
+void World::submit(size_t party, const std::string& file, const client::SubmitOptions& options) {
+  parties_.at(party)->submit(session_id_, model_ / file, {}, options);
 }
 
 void World::submit_rows(size_t party, std::string_view jsonl) {
@@ -197,6 +220,24 @@ std::vector<std::string> World::certificates() {
 
 uint64_t World::operator_transactions() {
   return net_->rpc().transaction_count(net_->operator_key().address());
+}
+
+// The operator's log says it; nobody else is told.
+std::optional<Address> World::compute_wallet() {
+  const std::string log = read_text_file(net_dir_ / "aggregator.log", 64 << 20);
+  const std::string before = "enclave's account at 0G Compute, ";
+  const size_t at = log.find(before);
+  if (at == std::string::npos) return std::nullopt;
+  return address_from_hex(log.substr(at + before.size(), 42));
+}
+
+size_t World::provider_tasks() {
+  size_t count = 0;
+  std::error_code ec;
+  for (const auto& entry : fs::directory_iterator(net_dir_ / "provider/data/tasks", ec)) {
+    count += entry.is_directory();
+  }
+  return count;
 }
 
 void World::save() {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,10 +31,13 @@ class World {
  public:
   // `model`: the folder that learned_model.py wrote. `settings`: further lines of the service's
   // configuration, with their tables.
-  explicit World(const std::filesystem::path& model, const std::string& settings = "");
+  // `provider`: with 0G Compute and a provider, started with these words, that trains the sessions.
+  explicit World(const std::filesystem::path& model, const std::string& settings = "",
+                 const std::optional<std::vector<std::string>>& provider = std::nullopt);
 
   // A session of so many new parties on the model's pool; it is sealed when all have submitted.
-  void open(size_t parties, const session::GatePolicy& gate = quick_gate());
+  void open(size_t parties, const session::GatePolicy& gate = quick_gate(),
+            uint32_t deliver_seconds = 14 * 86400);
   static session::GatePolicy quick_gate();
   client::Client& opener() { return *opener_; }
   client::Client& party(size_t i) { return *parties_.at(i); }
@@ -41,7 +45,8 @@ class World {
   const evm::U256& session_id() const { return session_id_; }
 
   // A file of the model's folder by name, sent as an honest client does, with all its checks.
-  void submit(size_t party, const std::string& file);
+  void submit(size_t party, const std::string& file,
+              const client::SubmitOptions& options = {.accept_provider_sees_data = true});
   // Any bytes as rows, in a blob as it should be.
   void submit_rows(size_t party, std::string_view jsonl);
   // Any bytes as blob.
@@ -64,6 +69,10 @@ class World {
   std::vector<std::string> certificates();
   // Transactions of the operator's account.
   uint64_t operator_transactions();
+  // The enclave's account at 0G Compute, once it was given money; nothing before.
+  std::optional<Address> compute_wallet();
+  // Tasks that the provider holds or held.
+  size_t provider_tasks();
 
   // Stops everything and keeps its data; restore() goes back there, with chain and storage running
   // and the service not. An enclave that is left out remembers what happened since.
@@ -75,6 +84,7 @@ class World {
 
   TempDir folder_{"ffe-sessions"};
   std::filesystem::path model_, net_dir_;
+  bool provider_;
   std::unique_ptr<devnet::Devnet> net_;
   std::unique_ptr<client::Client> opener_;
   std::vector<std::unique_ptr<client::Client>> parties_;

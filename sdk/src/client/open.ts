@@ -4,7 +4,7 @@ import { FFEError } from '../base/errors.js';
 import { Fields } from '../base/json.js';
 import { randomBytes } from '../crypto/hash.js';
 import { blobRole, type Source } from '../session/blob.js';
-import { defaultRecipe, recipeText, type Recipe } from '../session/recipe.js';
+import { defaultRecipe, recipeText, whoSeesRows, type Recipe } from '../session/recipe.js';
 import {
   burnAddress,
   checkTerms,
@@ -164,7 +164,10 @@ export async function openSession(
 
   const grant = await obtainKey(context, service, verified, options);
   const roots = await store(context, enclave, grant, pool, sample, options);
-  const recipe = recipeText(recipeOf(request, evidence));
+  const chosen = recipeOf(request, evidence);
+  const who = whoSeesRows(chosen);
+  if (who !== '') steps(options)('Warning', who);
+  const recipe = recipeText(chosen);
   const manifest = evidence.string('manifest');
   const terms: SessionTerms = {
     enclaveId: enclave,

@@ -7,7 +7,7 @@ import type { OpenedSession } from '../chain/sessions.js';
 import type { Account } from '../chain/wallet.js';
 import { blobRole, hashSource, type Source } from '../session/blob.js';
 import { ownerKeyHash } from '../session/owner-key.js';
-import { parseRecipe } from '../session/recipe.js';
+import { parseRecipe, whoSeesRows } from '../session/recipe.js';
 import type { SessionTerms } from '../session/terms.js';
 import { storedFile, type StoredFile } from '../storage/file.js';
 import type { Spool } from '../storage/spool.js';
@@ -128,8 +128,16 @@ export async function submit(
   requireEnclave(verified);
   step('Verifying', tellVerified(verified, terms));
   // Terms that let the rows leave the enclave are said before anything is encrypted.
-  if (parseRecipe(opened.recipeText).trainer === '0g-compute') {
-    step('Warning', 'these terms send the accepted rows out of the enclave, to 0G Compute');
+  const who = whoSeesRows(parseRecipe(opened.recipeText));
+  if (who !== '') {
+    step('Warning', who);
+    if (options.acceptProviderSeesData !== true) {
+      throw new FFEError(
+        'usage',
+        `${who}; nothing was encrypted or sent`,
+        'if that is right for these rows, say so: acceptProviderSeesData: true',
+      );
+    }
   }
   const checked = await checkRows(source, name, signal);
   step('Checking', `${name}  ${plural(checked.rows, 'row')}`);

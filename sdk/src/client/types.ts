@@ -45,6 +45,9 @@ export type OwnerKeyKind = 'secp256k1' | 'x25519';
 export interface SubmitOptions extends CallOptions {
   /** Default: `secp256k1` where the wallet can, as the C++ client does, else `x25519`. */
   ownerKey?: OwnerKeyKind;
+  /** The contributor knows that a 0G Compute provider will train on these rows and can read them.
+   * Needed where the session's recipe has trainer `0g-compute` ({@link whoSeesRows}). */
+  acceptProviderSeesData?: boolean;
 }
 
 export interface FFEOptions {

@@ -22,6 +22,8 @@ Options:
   --network NAME|FILE       a network's name or file (default: devnet)
   --keystore FILE           Web3 key file of the account
   --password-file FILE      its password; without it the terminal asks
+  --accept-provider-sees-data
+                            submit: where a 0G Compute provider trains, it can read the rows
   -q, --quiet               no prose
   -h, --help
 
@@ -32,6 +34,7 @@ const OPTIONS = {
   network: { type: 'string', default: 'devnet' },
   keystore: { type: 'string' },
   'password-file': { type: 'string' },
+  'accept-provider-sees-data': { type: 'boolean', default: false },
   quiet: { type: 'boolean', short: 'q', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -98,7 +101,14 @@ async function run(argv: string[], signal: AbortSignal): Promise<string> {
       return line(JSON.stringify(await ffe.status(first), shown, 2));
     }
     case 'submit':
-      return line((await ffe.submit(first, second, options)).txHash);
+      return line(
+        (
+          await ffe.submit(first, second, {
+            ...options,
+            acceptProviderSeesData: values['accept-provider-sees-data'] === true,
+          })
+        ).txHash,
+      );
     case 'download':
       await ffe.download(first, { ...options, folder: second });
       return line(second);

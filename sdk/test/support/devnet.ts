@@ -60,7 +60,12 @@ export class Devnet {
     const home = options.home ?? mkdtempSync(join(tmpdir(), 'ffe-sdk-'));
     process.env.XDG_DATA_HOME = home; // what this process remembers goes with the network
     const env = { ...process.env, XDG_CONFIG_HOME: home };
-    const args = ['devnet', 'up', ...(options.model ? ['--model', options.model] : [])];
+    const args = [
+      'devnet',
+      'up',
+      '--compute',
+      ...(options.model ? ['--model', options.model] : []),
+    ];
     const child = spawn(ffeBinary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     try {
       const file = await firstLine(child, /^(\/.*network\.json)\n/m);

@@ -1,5 +1,5 @@
-// 0G's official compute SDK runs its whole fine-tuning flow against our emulator of a provider, on our copy of its
-// contracts; then our client does the same against the same provider. Real processes, real sockets.
+// 0G's official compute SDK runs its whole fine-tuning flow and asks for inference against our emulator of a provider, on
+// our copy of its contracts; then our client does the same against the same provider. Real processes, real sockets.
 // Usage: node interop.mjs path/to/ffe
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
@@ -92,7 +92,13 @@ async function network(rpc) {
   await (await ledger.initialize(ownerAddress)).wait();
   await (await serving.initialize(86400, await ledger.getAddress(), ownerAddress, 30)).wait();
   await (await ledger.registerService("fine-tuning", "v1.0", await serving.getAddress(), "")).wait();
-  return { owner, ledger: await ledger.getAddress(), serving: await serving.getAddress(), contract: serving };
+  const inference = await deploy(owner, "InferenceServing");
+  await (await inference.initialize(86400, await ledger.getAddress(), ownerAddress)).wait();
+  await (await ledger.registerService("inference", "v1.0", await inference.getAddress(), "")).wait();
+  return {
+    owner, ledger: await ledger.getAddress(), serving: await serving.getAddress(), contract: serving,
+    inference: await inference.getAddress(), inferenceContract: inference,
+  };
 }
 
 // A keystore account of ours, with money.
@@ -118,8 +124,7 @@ async function until(what, check, seconds = 60) {
 async function officialFlow(rpc, net, provider) {
   const wallet = new Wallet(Wallet.createRandom().privateKey, rpc);
   await (await net.owner.sendTransaction({ to: wallet.address, value: parseEther("100") })).wait();
-  // There is no inference service here; the SDK only asks for the name of the contract in that place.
-  const broker = await quietly(() => createZGComputeNetworkBroker(wallet, net.ledger, net.serving, net.serving));
+  const broker = await quietly(() => createZGComputeNetworkBroker(wallet, net.ledger, net.inference, net.serving));
 
   step("SDK: ledger and sub-account");
   await quietly(() => broker.ledger.addLedger(5));
@@ -191,6 +196,41 @@ async function officialFlow(rpc, net, provider) {
   return id;
 }
 
+// Inference: a session token of the SDK's, a question as its documentation asks it, the signature as it checks it.
+async function officialInference(rpc, net, provider) {
+  const wallet = new Wallet(Wallet.createRandom().privateKey, rpc);
+  await (await net.owner.sendTransaction({ to: wallet.address, value: parseEther("100") })).wait();
+  const broker = await quietly(() => createZGComputeNetworkBroker(wallet, net.ledger, net.inference, net.serving));
+  step("SDK: inference, its account, a question");
+  await quietly(() => broker.ledger.addLedger(5));
+  await quietly(() => broker.ledger.transferFund(provider, "inference", parseEther("2")));
+  const services = await broker.inference.listService();
+  assert.equal(services.length, 1);
+  assert.equal(services[0].model, "tiny");
+  await quietly(() => broker.inference.acknowledgeProviderSigner(provider));
+  const { endpoint, model } = await broker.inference.getServiceMetadata(provider);
+  const body = JSON.stringify({ model, messages: [{ role: "user", content: "Hello" }], max_tokens: 8 });
+  const ask = async (headers) =>
+    fetch(`${endpoint}/chat/completions`, {
+      method: "POST", body, headers: { "content-type": "application/json", ...headers },
+    });
+  assert.equal((await ask({})).status, 401);
+  const response = await ask(await quietly(() => broker.inference.getRequestHeaders(provider, "Hello")));
+  assert.equal(response.status, 200, await response.clone().text());
+  const answer = await response.json();
+  assert.equal(answer.model, "tiny");
+  const key = response.headers.get("ZG-Res-Key");
+
+  step("SDK: processResponse");
+  assert.equal(await quietly(() => broker.inference.processResponse(provider, key, JSON.stringify(answer.usage))), true);
+  await assert.rejects(quietly(() => broker.inference.processResponse(provider, "no-such-answer")));
+  // A signer that 0G did not acknowledge is not believed.
+  await (await net.inferenceContract.revokeTEESignerAcknowledgement(provider)).wait();
+  const fresh = await quietly(() => createZGComputeNetworkBroker(wallet, net.ledger, net.inference, net.serving));
+  assert.equal(await quietly(() => fresh.inference.processResponse(provider, key)), false);
+  await (await net.inferenceContract.acknowledgeTEESignerByOwner(provider)).wait();
+}
+
 // --- our client against the same provider ---
 async function ourFlow(net, provider, rpcUrl) {
   const us = await account("us", net.owner);
@@ -242,15 +282,18 @@ async function main() {
     ffe,
     [
       "compute", "serve", "--dir", join(dir, "provider"), "--model", model, "--poll-ms", "200", "--rpc-url", rpcUrl,
-      "--ledger", net.ledger, "--fine-tuning", net.serving, ...operator.options,
+      "--ledger", net.ledger, "--fine-tuning", net.serving, "--inference-contract", net.inference,
+      "--inference-model", "tiny", ...operator.options,
     ],
     /^(http:\/\/\S+)/,
     { env: environment },
   );
   await (await net.contract.acknowledgeTEESignerByOwner(operator.address)).wait();
+  await (await net.inferenceContract.acknowledgeTEESignerByOwner(operator.address)).wait();
   step(`provider at ${url}`);
   await officialFlow(rpc, net, operator.address);
   await ourFlow(net, operator.address, rpcUrl);
+  await officialInference(rpc, net, operator.address);
   step("ok");
 }
 
