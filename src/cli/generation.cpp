@@ -20,6 +20,7 @@ uint64_t random_seed() {
 void add_generation_options(CLI::App& command, GenerationOptions& o) {
   command.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_model_options(command, o.model);
+  o.model.generates = true;
   command.add_option("--adapter", o.adapter, "PEFT folder");
   command.add_option("--temperature", o.sampling.temperature, "0: always the likeliest token")
       ->capture_default_str();

@@ -13,8 +13,10 @@ namespace fs = std::filesystem;
 void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("-m,--model", options.model,
                      "GGUF file, Hugging Face folder, or name in the cache (see: ffe model list)");
-  command.add_option("--numeric", options.numeric,
-                     "auto, f32, bf16-emulated, avx512-bf16 or amx-bf16");
+  command.add_option(
+      "--numeric", options.numeric,
+      "auto, f32, bf16-emulated, avx512-bf16 or amx-bf16 (ffe run and ffe chat: also "
+      "quantised, which is auto's choice for quantised models)");
   command.add_option("--threads", options.threads, "Cores (0: all)")->check(CLI::Range(0, 1024));
   command.add_option("--chat-template", options.chat_template,
                      "chatml, smollm2, qwen2, qwen2.5, qwen3, llama2, llama3, llama3.1, mistral, "
@@ -28,7 +30,8 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
 LoadedModel::LoadedModel(const ModelOptions& options)
     : options_(options),
       file_(lm::ModelFile::open(lm::find_model(options.model))),
-      numeric_(lm::numeric_from_name(options.numeric)),
+      numeric_(options.generates ? lm::generation_numeric_from_name(options.numeric, file_)
+                                 : lm::numeric_from_name(options.numeric)),
       tokenizer_(lm::Tokenizer::from(file_)) {
   if (!options.chat_template.empty()) {
     chat_.emplace(lm::chat_style_from_name(options.chat_template), tokenizer_);

@@ -23,6 +23,7 @@ struct ModelOptions {
   std::string chat_template;
   std::string system_prompt = "model";  // or "none", as in a session's recipe
   size_t max_tokens = 0;                // of a row; 0: 2048, or what the model can
+  bool generates = false;               // the command trains nothing: `numeric` may be "quantised"
 };
 
 void add_model_options(CLI::App& command, ModelOptions& options);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/error.hpp"
 #include "lm/parallel.hpp"
 #include "lm/rope_factors.hpp"
 
@@ -14,9 +15,33 @@ std::vector<float> read_vector(const ModelFile& file, const std::string& name) {
   return values;
 }
 
+// What read_rows_f32() checks of values, for blocks that are not converted: they begin with their
+// fp16 scale, in Q4_1 followed by the minimum.
+void check_scales(const ModelFile& file, const TensorInfo& info) {
+  const auto broken = [](const uint8_t* half) { return (get_le16(half) & 0x7c00) == 0x7c00; };
+  const size_t step = block_bytes(info.dtype);
+  for (uint64_t row = 0; row < info.rows(); ++row) {
+    const ByteView bytes = file.raw_row(info.name, row);
+    for (size_t at = 0; at < bytes.size(); at += step) {
+      const uint8_t* block = bytes.data() + at;
+      if (!broken(block) && (info.dtype != DType::kQ4_1 || !broken(block + 2))) continue;
+      throw Error(ErrorCode::kBadInput,
+                  file.path().filename().string() + ": tensor \"" + info.name +
+                      "\" has a scale that is not a number or infinite",
+                  "the model file is damaged");
+    }
+  }
+}
+
 std::unique_ptr<FrozenMatrix> read_matrix(const ModelFile& file, const std::string& name,
                                           NumericPath path, int threads) {
   const TensorInfo& info = file.tensor_info(name);
+  if (path == NumericPath::kQuantised && can_stay_quantised(info.dtype)) {
+    check_scales(file, info);
+    return make_quantised_matrix(
+        info.dtype, info.rows(), info.columns(),
+        [&](uint64_t row) { return file.raw_row(name, row); }, threads);
+  }
   return make_frozen_matrix(
       path, info.rows(), info.columns(),
       [&](uint64_t first, std::span<float> out) { file.read_rows_f32(name, first, out); }, threads);

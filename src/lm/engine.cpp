@@ -39,6 +39,23 @@ EngineOptions with_defaults(EngineOptions options, const ModelConfig& config) {
 
 }  // namespace
 
+NumericPath generation_numeric_path(const ModelFile& model) {
+  uint64_t all = 0;
+  uint64_t quantised = 0;
+  for (const std::string& name : model.tensor_names()) {
+    const TensorInfo& info = model.tensor_info(name);
+    all += info.elements();
+    if (can_stay_quantised(info.dtype)) quantised += info.elements();
+  }
+  return 2 * quantised > all ? NumericPath::kQuantised : best_numeric_path();
+}
+
+NumericPath generation_numeric_from_name(std::string_view name, const ModelFile& model) {
+  if (name == "auto") return generation_numeric_path(model);
+  return name == numeric_name(NumericPath::kQuantised) ? NumericPath::kQuantised
+                                                       : numeric_from_name(name);
+}
+
 void check_tokens(const ModelConfig& config, std::span<const int32_t> tokens,
                   const std::string& what) {
   if (tokens.empty()) throw Error(ErrorCode::kBadInput, what + ": no tokens");

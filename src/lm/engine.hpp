@@ -29,6 +29,12 @@ struct EngineOptions {
   bool share_prefixes = true;
 };
 
+// The path on which a model generates fastest here: quantised if most of its weights can stay as
+// the file holds them, else best_numeric_path().
+NumericPath generation_numeric_path(const ModelFile& model);
+// The same for "auto"; "quantised", or as numeric_from_name() says.
+NumericPath generation_numeric_from_name(std::string_view name, const ModelFile& model);
+
 // An example under an adapter, or under the bare base model (null). Pointers outlive the call only.
 struct EvalItem {
   const LoraAdapter* adapter = nullptr;

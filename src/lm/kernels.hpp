@@ -42,6 +42,32 @@ struct Bf16Product {
   size_t m, n, k;  // k is even
 };
 
+// Weights as llama.cpp's formats of the same names hold them: integers of 4 or 8 bits in blocks of
+// kPackedBlock inputs, each with a scale (and a minimum) in fp16.
+enum class PackedFormat : uint8_t { kQ4_0, kQ4_1, kQ8_0 };
+inline constexpr size_t kPackedBlock = 32;
+
+// Rows of activations in fixed point: x[k] ≈ scales[k / 32] * values[k], with 15 bits and a sign.
+struct FixedRows {
+  const int16_t* values;  // row i at values + i * 32 * blocks
+  const float* scales;    // row i at scales + i * blocks
+  const float* sums;      // scale times the sum of the block's values
+};
+
+// C[i][j] = C0[i][j] and, block after block, fma(sum of q * x, d_j * scale_i, C) and, if the format
+// has a minimum, fma(minimum_j, sum_i, C). Sums of integers are exact.
+struct PackedProduct {
+  PackedFormat format;
+  const uint8_t* w;  // panels of sixteen outputs, numeric_quantised.cpp
+  size_t w_panel;    // bytes
+  FixedRows x;
+  const float* c0;  // null: zero
+  size_t c0_row;
+  float* c;
+  size_t c_row;
+  size_t m, n, blocks;
+};
+
 struct Kernels {
   const char* name;
 
@@ -93,11 +119,16 @@ struct Kernels {
 
   // AdamW's update of one stretch of parameters; see optimizer.cpp.
   void (*adamw)(float* p, float* m, float* v, const float* g, size_t n, const float* constants);
+
+  // One row of FixedRows; blocks whose values are all below 1e-30 become zeros.
+  void (*fixed_point)(const float* x, size_t blocks, int16_t* values, float* scales, float* sums);
+  void (*packed_product)(const PackedProduct& p);
 };
 
 const Kernels& scalar_kernels();
 const Kernels* avx2_kernels();  // null where the processor lacks it
 const Kernels* avx512_kernels();
+const Kernels* avx512_vnni_kernels();
 // The fastest of them; FFE_KERNELS=avx2 or scalar asks for an older one, which changes speed only.
 const Kernels& kernels();
 

@@ -1,6 +1,7 @@
-// Kernels for AVX2 and FMA. Compiled with those flags; reached only after a CPUID check.
+// Kernels for AVX2, FMA and F16C. Compiled with those flags; reached only after a CPUID check.
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <immintrin.h>
 
 namespace ffe::lm {
@@ -9,6 +10,7 @@ namespace {
 struct V {
   static constexpr int kTileRows = 6;
   static constexpr int kTileVectors = 1;
+  static constexpr int kPackedRows = 2;
 
   __m256 lo, hi;
 
@@ -43,6 +45,15 @@ struct V {
   void store_bf16(uint16_t* p) const {
     const __m256i packed = _mm256_packus_epi32(upper_half(lo), upper_half(hi));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xd8));
+  }
+  // To nearest even, saturated.
+  void store_int16(int16_t* p) const {
+    const __m256i packed = _mm256_packs_epi32(_mm256_cvtps_epi32(lo), _mm256_cvtps_epi32(hi));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute4x64_epi64(packed, 0xd8));
+  }
+  static V load_half(const uint8_t* p) {
+    const auto* halves = reinterpret_cast<const __m128i*>(p);
+    return {_mm256_cvtph_ps(_mm_loadu_si128(halves)), _mm256_cvtph_ps(_mm_loadu_si128(halves + 1))};
   }
   static V fma(V a, V b, V c) {
     return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
@@ -93,6 +104,44 @@ inline V operator*(V a, V b) {
 inline V operator/(V a, V b) {
   return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
 }
+
+// Sixteen lanes of two 16-bit words each, or of one 32-bit integer.
+struct I {
+  __m256i lo, hi;
+
+  template <class F>
+  static I both(I a, F f) {
+    return {f(a.lo), f(a.hi)};
+  }
+  static I zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static I load(const uint8_t* p) {
+    const auto* from = reinterpret_cast<const __m256i*>(p);
+    return {_mm256_loadu_si256(from), _mm256_loadu_si256(from + 1)};
+  }
+  static I pair(const int16_t* p) {
+    int32_t both;
+    std::memcpy(&both, p, sizeof(both));
+    return {_mm256_set1_epi32(both), _mm256_set1_epi32(both)};
+  }
+  template <int kBits>
+  I nibbles() const {
+    return both(*this, [](__m256i x) {
+      return _mm256_and_si256(_mm256_srli_epi16(x, kBits), _mm256_set1_epi16(15));
+    });
+  }
+  I low_bytes() const {
+    return both(*this, [](__m256i x) { return _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8); });
+  }
+  I high_bytes() const {
+    return both(*this, [](__m256i x) { return _mm256_srai_epi16(x, 8); });
+  }
+  static I dot(I sum, I a, I b) {
+    return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)),
+            _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
+  }
+  static I add(I a, I b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
+  V to_float() const { return {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)}; }
+};
 
 }  // namespace
 }  // namespace ffe::lm

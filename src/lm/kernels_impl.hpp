@@ -4,6 +4,7 @@
 #pragma once
 
 #include "lm/kernels.hpp"
+#include "lm/kernels_packed.hpp"
 
 namespace ffe::lm {
 namespace {
@@ -323,6 +324,26 @@ void to_bf16(const float* x, size_t n, uint16_t* y) {
   for (size_t l = 0; i < n; ++i, ++l) y[i] = rest[l];
 }
 
+// --- Fixed point -----------------------------------------------------------------------------
+
+void fixed_point(const float* x, size_t blocks, int16_t* values, float* scales, float* sums) {
+  constexpr float kLargest = 32767;
+  for (size_t b = 0; b < blocks; ++b, x += kPackedBlock, values += kPackedBlock) {
+    const V low = V::load(x);
+    const V high = V::load(x + kLanes);
+    const V zero = V::zero();
+    const float top = V::max(V::max(low, zero - low), V::max(high, zero - high)).reduce_max();
+    const bool some = top >= 1e-30f;
+    const V factor = V::set1(some ? kLargest / top : 0.0f);
+    (low * factor).store_int16(values);
+    (high * factor).store_int16(values + kLanes);
+    int32_t sum = 0;
+    for (size_t k = 0; k < kPackedBlock; ++k) sum += values[k];
+    scales[b] = some ? top / kLargest : 0.0f;
+    sums[b] = scales[b] * static_cast<float>(sum);
+  }
+}
+
 // --- Optimiser -------------------------------------------------------------------------------
 
 // constants: gradient factor, beta1, 1-beta1, beta2, 1-beta2, 1-lr*decay, -lr/correction1,
@@ -348,7 +369,8 @@ constexpr Kernels make_kernels(const char* name) {
           rotate,      swiglu,        swiglu_backward,
           softmax,     softmax_again, softmax_backward,
           log_sum_exp, exp_scale,     dot,
-          add,         to_bf16,       adamw};
+          add,         to_bf16,       adamw,
+          fixed_point, packed_product};
 }
 
 }  // namespace

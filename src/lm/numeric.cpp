@@ -14,14 +14,15 @@ std::unique_ptr<FrozenMatrix> make_bf16_matrix(NumericPath path, size_t rows, si
 
 namespace {
 
-constexpr NumericPath kAllPaths[] = {NumericPath::kF32, NumericPath::kBf16Emulated,
-                                     NumericPath::kAvx512Bf16, NumericPath::kAmxBf16};
+constexpr NumericPath kTrainingPaths[] = {NumericPath::kF32, NumericPath::kBf16Emulated,
+                                          NumericPath::kAvx512Bf16, NumericPath::kAmxBf16};
 
 // Why this machine cannot run the path; empty where it can.
 std::string obstacle_to(NumericPath path) {
   switch (path) {
     case NumericPath::kF32:
     case NumericPath::kBf16Emulated:
+    case NumericPath::kQuantised:
       return {};
     case NumericPath::kAvx512Bf16:
       return avx512_bf16_product() ? "" : "the processor has no AVX512_BF16";
@@ -43,13 +44,15 @@ std::string_view numeric_name(NumericPath path) {
       return "avx512-bf16";
     case NumericPath::kAmxBf16:
       return "amx-bf16";
+    case NumericPath::kQuantised:
+      return "quantised";
   }
   return "f32";
 }
 
 NumericPath numeric_from_name(std::string_view name) {
   if (name == "auto") return best_numeric_path();
-  for (NumericPath path : kAllPaths) {
+  for (NumericPath path : kTrainingPaths) {
     if (numeric_name(path) == name) return path;
   }
   throw Error(ErrorCode::kUsage, "unknown numeric path \"" + std::string(name) + "\"",
@@ -71,7 +74,7 @@ void require_numeric(NumericPath path) {
 
 std::vector<NumericPath> supported_numeric_paths() {
   std::vector<NumericPath> paths;
-  for (NumericPath path : kAllPaths) {
+  for (NumericPath path : kTrainingPaths) {
     if (numeric_supported(path)) paths.push_back(path);
   }
   return paths;
@@ -88,8 +91,10 @@ NumericPath best_numeric_path() {
 std::unique_ptr<FrozenMatrix> make_frozen_matrix(NumericPath path, size_t rows, size_t columns,
                                                  const WeightReader& read, int threads) {
   require_numeric(path);
-  return path == NumericPath::kF32 ? make_f32_matrix(rows, columns, read, threads)
-                                   : make_bf16_matrix(path, rows, columns, read, threads);
+  // What the file does not hold quantised is fp32 on the quantised path.
+  const bool f32 = path == NumericPath::kF32 || path == NumericPath::kQuantised;
+  return f32 ? make_f32_matrix(rows, columns, read, threads)
+             : make_bf16_matrix(path, rows, columns, read, threads);
 }
 
 }  // namespace ffe::lm

@@ -17,17 +17,20 @@ enum class NumericPath {
   kBf16Emulated,  // "bf16-emulated" operands rounded to bf16, fp32 arithmetic: for tests
   kAvx512Bf16,    // "avx512-bf16"   operands rounded to bf16, VDPBF16PS
   kAmxBf16,       // "amx-bf16"      operands rounded to bf16, TDPBF16PS
+  kQuantised,     // "quantised"     weights as the file quantised them, 16-bit fixed-point
+                  //                 activations, exact integer sums: forward only, for generation
 };
 
 std::string_view numeric_name(NumericPath path);
-// Throws Error{kUsage} listing the names. "auto" gives best_numeric_path().
+// A path that trains. Throws Error{kUsage} listing the names. "auto" gives best_numeric_path().
 NumericPath numeric_from_name(std::string_view name);
 // Whether this machine can run it.
 bool numeric_supported(NumericPath path);
 // Throws Error{kUnsupported} that says why this machine cannot run it.
 void require_numeric(NumericPath path);
+// Those that train.
 std::vector<NumericPath> supported_numeric_paths();
-// The fastest that this machine can run.
+// The fastest of them.
 NumericPath best_numeric_path();
 
 }  // namespace ffe::lm

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "lm/arena.hpp"
+#include "lm/dtype.hpp"
 #include "lm/kernels.hpp"
 #include "lm/numeric.hpp"
 
@@ -61,6 +63,15 @@ using WeightReader = std::function<void(uint64_t first, std::span<float> out)>;
 
 std::unique_ptr<FrozenMatrix> make_frozen_matrix(NumericPath path, size_t rows, size_t columns,
                                                  const WeightReader& read, int threads);
+
+// The bytes of one row in the file's format.
+using RawRows = std::function<ByteView(uint64_t row)>;
+
+// The quantised path's own matrix, for Q4_0, Q4_1 and Q8_0. It has no backward product. Scales must
+// be finite.
+bool can_stay_quantised(DType dtype);
+std::unique_ptr<FrozenMatrix> make_quantised_matrix(DType dtype, size_t rows, size_t columns,
+                                                    const RawRows& raw, int threads);
 
 // The amx-bf16 path on emulated tiles: the same layouts, tails and chains on every machine.
 std::unique_ptr<FrozenMatrix> make_emulated_amx_matrix(size_t rows, size_t columns,

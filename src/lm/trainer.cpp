@@ -103,7 +103,11 @@ MultiTrainer::Impl::Sums MultiTrainer::Impl::accumulate(std::span<const TrainIte
   return sums;
 }
 
-MultiTrainer::MultiTrainer(const Engine& engine) : impl_(new Impl{engine, {}}) {}
+MultiTrainer::MultiTrainer(const Engine& engine) : impl_(new Impl{engine, {}}) {
+  if (engine.numeric() != NumericPath::kQuantised) return;
+  throw Error(ErrorCode::kUsage, "the numeric path quantised does not train",
+              "load the model on another path");
+}
 MultiTrainer::MultiTrainer(MultiTrainer&&) noexcept = default;
 MultiTrainer& MultiTrainer::operator=(MultiTrainer&&) noexcept = default;
 MultiTrainer::~MultiTrainer() = default;

@@ -349,6 +349,17 @@ void ModelFile::read_rows_f32(std::string_view name, uint64_t first_row,
   }
 }
 
+ByteView ModelFile::raw_row(std::string_view name, uint64_t row) const {
+  const Source& s = impl_->source(name);
+  if (row >= s.info.rows()) {
+    throw Error(ErrorCode::kInternal, "raw_row(" + std::string(name) + "): outside the tensor");
+  }
+  if (s.interleaved) row = interleaved_row(row, impl_->config.head_dim);
+  const uint64_t row_bytes =
+      s.info.columns() / block_elements(s.info.dtype) * block_bytes(s.info.dtype);
+  return s.data.subspan(row * row_bytes, row_bytes);
+}
+
 void ModelFile::check_finite() const {
   std::vector<float> buffer;
   for (const auto& [name, s] : impl_->sources) {

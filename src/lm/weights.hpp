@@ -61,6 +61,9 @@ class ModelFile {
   // Rows [first_row, first_row + out.size() / columns()).
   void read_rows_f32(std::string_view name, uint64_t first_row, std::span<float> out) const;
 
+  // One row's bytes as they are in the file; for a matrix.
+  ByteView raw_row(std::string_view name, uint64_t row) const;
+
   // Throws Error{kBadInput} naming the first tensor with a NaN or an infinity. Reads every weight.
   void check_finite() const;
 

@@ -119,7 +119,9 @@ void run_mix(const Engine& engine, std::span<const std::shared_ptr<const LoraAda
 TEST(BatchGenerator, StreamsGetWhatTheyGetAlone) {
   const auto cases = testing::vector_cases();
   if (cases.empty()) GTEST_SKIP() << "no vectors: set FFE_VECTORS";
-  for (NumericPath path : supported_numeric_paths()) {
+  std::vector<NumericPath> paths = supported_numeric_paths();
+  paths.push_back(NumericPath::kQuantised);
+  for (NumericPath path : paths) {
     for (const auto& folder : cases) {
       SCOPED_TRACE(folder.filename().string() + " on " + std::string(numeric_name(path)));
       const VectorCase c(folder);
@@ -136,7 +138,9 @@ TEST(BatchGenerator, StreamsGetWhatTheyGetAlone) {
 TEST(BatchGenerator, StreamsOfTheRealModelGetWhatTheyGetAlone) {
   const auto path = default_model_path();
   FFE_SKIP_WITHOUT_MODEL(path);
-  const Engine engine(ModelFile::open(path), {.numeric = best_numeric_path()});
+  const ModelFile model = ModelFile::open(path);
+  ASSERT_EQ(generation_numeric_path(model), NumericPath::kQuantised);
+  const Engine engine(model, {.numeric = NumericPath::kQuantised});
   const std::vector<std::shared_ptr<const LoraAdapter>> adapters = {
       nullptr, random_adapter(engine.config(), 8, 1), random_adapter(engine.config(), 8, 2)};
   run_mix(engine, adapters, 7, 8, 100);

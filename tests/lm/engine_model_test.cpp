@@ -33,12 +33,12 @@ void check_last_logits(const RealModel& m) {
   }
 }
 
-void check_greedy(const RealModel& m) {
+void check_greedy(const RealModel& m, const Engine& engine) {
   const Json& greedy = m.json["greedy"];
   const auto want = greedy["continuation"].get<std::vector<int32_t>>();
   SamplingOptions options;
   options.max_new_tokens = want.size();
-  Generator generator(*m.engine);
+  Generator generator(engine);
   EXPECT_EQ(generator.generate(greedy["prompt_ids"].get<std::vector<int32_t>>(), options).tokens,
             want);
 }
@@ -87,7 +87,8 @@ TEST(RealModel, AgreesWithTransformersAndPeft) {
   }
   check_losses(m);
   check_last_logits(m);
-  check_greedy(m);
+  check_greedy(m, *m.engine);
+  check_greedy(m, Engine(ModelFile::open(path), {.numeric = NumericPath::kQuantised}));
   check_gradient_norms(m);
 }
 

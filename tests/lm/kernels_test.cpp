@@ -26,6 +26,7 @@ std::vector<const Kernels*> fast_kernels() {
   std::vector<const Kernels*> all;
   if (avx2_kernels()) all.push_back(avx2_kernels());
   if (avx512_kernels()) all.push_back(avx512_kernels());
+  if (avx512_vnni_kernels()) all.push_back(avx512_vnni_kernels());
   return all;
 }
 
@@ -41,6 +42,55 @@ void expect_near(const std::vector<float>& got, const std::vector<double>& want,
   ASSERT_EQ(got.size(), want.size());
   for (size_t i = 0; i < got.size(); ++i) {
     ASSERT_NEAR(got[i], want[i], tolerance * (1 + std::abs(want[i]))) << i;
+  }
+}
+
+// Values are tests/lm/quantised_test.cpp's matter.
+TEST(Kernels, PackedProductHasTheSameBitsEverywhere) {
+  constexpr size_t kBlocks = 3;
+  constexpr size_t kOutputs = 40;
+  const struct {
+    PackedFormat format;
+    size_t integers, halves;
+  } formats[] = {{PackedFormat::kQ4_0, 256, 16},
+                 {PackedFormat::kQ4_1, 256, 32},
+                 {PackedFormat::kQ8_0, 512, 16}};
+  for (const auto& f : formats) {
+    std::mt19937 random(7);
+    std::vector<uint8_t> w;
+    for (size_t block = 0; block < 3 * kBlocks; ++block) {
+      for (size_t i = 0; i < f.integers; ++i) w.push_back(static_cast<uint8_t>(random()));
+      for (size_t i = 0; i < f.halves; ++i) {  // finite ones, denormals among them
+        const auto half = static_cast<uint16_t>(random() & 0xbfff);
+        w.push_back(static_cast<uint8_t>(half));
+        w.push_back(static_cast<uint8_t>(half >> 8));
+      }
+    }
+    for (size_t m = 1; m <= 18; ++m) {
+      std::vector<float> x = random_values(m * kBlocks * kPackedBlock, 1, 3);
+      if (m > 3) std::fill_n(x.begin() + 3 * kPackedBlock, kPackedBlock, 1e-35f);
+      const std::vector<float> start = random_values(m * kOutputs, 2);
+      same_on_all([&](const Kernels& k) {
+        std::vector<int16_t> values(x.size());
+        std::vector<float> scales(m * kBlocks);
+        std::vector<float> sums(m * kBlocks);
+        k.fixed_point(x.data(), m * kBlocks, values.data(), scales.data(), sums.data());
+        std::vector<float> c(m * kOutputs);
+        k.packed_product({f.format,
+                          w.data(),
+                          w.size() / 3,
+                          {values.data(), scales.data(), sums.data()},
+                          start.data(),
+                          kOutputs,
+                          c.data(),
+                          kOutputs,
+                          m,
+                          kOutputs,
+                          kBlocks});
+        c.insert(c.end(), sums.begin(), sums.end());
+        return c;
+      });
+    }
   }
 }
 
