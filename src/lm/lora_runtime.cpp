@@ -151,14 +151,12 @@ LoraRuntime inference_runtime(const BaseModel& base, const LoraAdapter& adapter)
 
 // --- Linear ----------------------------------------------------------------------------------
 
-namespace {
-
-struct RowTile {
+struct Linear::RowTile {
   const SlotSpan* span;
   size_t begin, end;
 };
 
-std::vector<RowTile> row_tiles(std::span<const SlotSpan> spans) {
+std::vector<Linear::RowTile> Linear::row_tiles(std::span<const SlotSpan> spans) {
   std::vector<RowTile> tiles;
   for (const SlotSpan& span : spans) {
     for (size_t i = span.begin; i < span.end; i += kRowTile) {
@@ -168,11 +166,13 @@ std::vector<RowTile> row_tiles(std::span<const SlotSpan> spans) {
   return tiles;
 }
 
-// out[i, :rank] = x[i] · panels for the rows of a tile.
-void narrow_product(const RowTile& t, const float* x, size_t depth, const float* panels,
+namespace {
+
+// out[i, :rank] = x[i] · panels for rows [begin, end).
+void narrow_product(size_t begin, size_t end, const float* x, size_t depth, const float* panels,
                     size_t rank, float* out, size_t out_row) {
   BlockProduct b;
-  b.a = x + t.begin * depth;
+  b.a = x + begin * depth;
   b.a_row = depth;
   b.a_col = 1;
   b.b = panels;
@@ -180,9 +180,9 @@ void narrow_product(const RowTile& t, const float* x, size_t depth, const float*
   b.b_panel = depth * kLanes;
   b.c0 = nullptr;
   b.c0_row = 0;
-  b.c = out + t.begin * out_row;
+  b.c = out + begin * out_row;
   b.c_row = out_row;
-  b.m = t.end - t.begin;
+  b.m = end - begin;
   b.n = rank;
   b.k = depth;
   kernels().block_product(b);
@@ -215,6 +215,10 @@ size_t Linear::rows() const {
 }
 size_t Linear::columns() const {
   return base.layers[layer].w(which).columns();
+}
+
+const float* Linear::bias() const {
+  return base.layers[layer].b(which);
 }
 
 size_t Linear::rank() const {
@@ -250,36 +254,63 @@ const float* Linear::dropped(const float* x, size_t m, Arena& arena) const {
   return copy;
 }
 
+void Linear::narrow(const RowTile& tile, const float* x, float* h) const {
+  const LoraPanels p = panels(*tile.span);
+  if (!p.down) return;
+  narrow_product(tile.begin, tile.end, x, columns(), p.down,
+                 slots[tile.span->slot].runtime->layout().rank, h, rank());
+}
+
+std::vector<SkinnyTerm> Linear::terms(const float* h) const {
+  std::vector<SkinnyTerm> result;
+  const size_t r = rank();
+  for (const SlotSpan& span : spans) {
+    const LoraPanels p = panels(span);
+    if (!p.up) continue;
+    result.push_back({span.begin, span.end, h, r, p.up, slots[span.slot].runtime->layout().rank});
+  }
+  return result;
+}
+
 void Linear::forward(const float* x, size_t m, const float* start, float* y, float* h,
                      Arena& arena) const {
-  const FrozenMatrix& w = base.layers[layer].w(which);
-  const size_t r = rank();
+  const Output one{*this, start, y, h};
+  forward({&one, 1}, x, m, arena);
+}
+
+void Linear::forward(std::span<const Output> outputs, const float* x, size_t m, Arena& arena) {
+  const int threads = outputs[0].linear.base.threads;
   const Arena::Mark mark = arena.mark();
-  std::vector<SkinnyTerm> terms;
-  if (r > 0) {
-    const float* input = dropped(x, m, arena);
-    const std::vector<RowTile> tiles = row_tiles(spans);
-    parallel_for(base.threads, tiles.size(), [&](size_t i) {
-      const LoraPanels p = panels(*tiles[i].span);
-      if (!p.down) return;
-      narrow_product(tiles[i], input, columns(), p.down,
-                     slots[tiles[i].span->slot].runtime->layout().rank, h, r);
+  std::vector<const float*> inputs;
+  std::vector<std::vector<SkinnyTerm>> terms;
+  for (const Output& o : outputs) {
+    terms.push_back(o.linear.terms(o.h));
+    inputs.push_back(terms.back().empty() ? x : o.linear.dropped(x, m, arena));
+  }
+  if (std::any_of(terms.begin(), terms.end(), [](const auto& some) { return !some.empty(); })) {
+    const std::vector<RowTile> tiles = row_tiles(outputs[0].linear.spans);
+    parallel_for(threads, outputs.size() * tiles.size(), [&](size_t i) {
+      const size_t which = i / tiles.size();
+      outputs[which].linear.narrow(tiles[i % tiles.size()], inputs[which], outputs[which].h);
     });
-    for (const SlotSpan& span : spans) {
-      const LoraPanels p = panels(span);
-      if (!p.up) continue;
-      terms.push_back({span.begin, span.end, h, r, p.up, slots[span.slot].runtime->layout().rank});
+  }
+  std::vector<JointProduct> products;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Output& o = outputs[i];
+    const Linear& l = o.linear;
+    FrozenProduct product{x, l.columns(), m, l.bias(), 0, o.y, l.rows(), terms[i]};
+    if (o.start) {
+      product.start = o.start;
+      product.start_row = l.rows();
     }
+    products.push_back({&l.base.layers[l.layer].w(l.which), product});
   }
-  const float* bias = base.layers[layer].b(which);
-  FrozenProduct product{x, columns(), m, bias, 0, y, rows(), terms};
-  if (start) {
-    product.start = start;
-    product.start_row = rows();
-  }
-  w.forward(product, base.threads);
-  if (start && bias) {
-    parallel_for(base.threads, m, [&](size_t i) { kernels().add(bias, rows(), y + i * rows()); });
+  forward_all(products, threads);
+  for (const Output& o : outputs) {
+    const float* bias = o.linear.bias();
+    if (!o.start || !bias) continue;
+    const size_t width = o.linear.rows();
+    parallel_for(threads, m, [&](size_t i) { kernels().add(bias, width, o.y + i * width); });
   }
   arena.release(mark);
 }
@@ -300,7 +331,7 @@ void Linear::backward(const float* x, const float* h, const float* dy, size_t m,
     parallel_for(base.threads, tiles.size(), [&](size_t i) {
       const LoraPanels p = panels(*tiles[i].span);
       if (!p.up_back) return;
-      narrow_product(tiles[i], dy, rows(), p.up_back,
+      narrow_product(tiles[i].begin, tiles[i].end, dy, rows(), p.up_back,
                      slots[tiles[i].span->slot].runtime->layout().rank, g, r);
     });
     const size_t a_tasks = (columns() + kColumnTile - 1) / kColumnTile;

@@ -97,20 +97,36 @@ struct Linear {
 
   size_t rows() const;
   size_t columns() const;
+  const float* bias() const;  // null: none
   // The widest adapter of this projection; 0: none.
   size_t rank() const;
 
   // y = start + x Wᵀ + LoRA; h receives scale · x Aᵀ, [m, rank()]. A null `start` is the bias.
   void forward(const float* x, size_t m, const float* start, float* y, float* h,
                Arena& arena) const;
+  // The same for several projections of one layer with the same x and the same spans, together.
+  struct Output;
+  static void forward(std::span<const Output> outputs, const float* x, size_t m, Arena& arena);
   // Adds to the slots' gradients; dx (may be null) is written, or added to.
   void backward(const float* x, const float* h, const float* dy, size_t m, float* dx,
                 bool accumulate, Arena& arena) const;
 
  private:
+  // The rows of one tile of h.
+  struct RowTile;
+  static std::vector<RowTile> row_tiles(std::span<const SlotSpan> spans);
+  void narrow(const RowTile& tile, const float* x, float* h) const;
+  std::vector<SkinnyTerm> terms(const float* h) const;
   LoraPanels panels(const SlotSpan& span) const;
   const float* dropped(const float* x, size_t m, Arena& arena) const;
   void add_dropped_gradient(const float* g, size_t g_row, size_t m, float* dx, Arena& arena) const;
+};
+
+struct Linear::Output {
+  Linear linear;
+  const float* start;
+  float* y;
+  float* h;
 };
 
 }  // namespace ffe::lm

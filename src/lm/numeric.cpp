@@ -1,9 +1,12 @@
 #include "lm/numeric.hpp"
 
+#include <typeinfo>
+
 #include "base/error.hpp"
 #include "lm/amx.hpp"
 #include "lm/kernels.hpp"
 #include "lm/numeric_matrix.hpp"
+#include "lm/product_tasks.hpp"
 
 namespace ffe::lm {
 
@@ -95,6 +98,43 @@ std::unique_ptr<FrozenMatrix> make_frozen_matrix(NumericPath path, size_t rows, 
   const bool f32 = path == NumericPath::kF32 || path == NumericPath::kQuantised;
   return f32 ? make_f32_matrix(rows, columns, read, threads)
              : make_bf16_matrix(path, rows, columns, read, threads);
+}
+
+void FrozenMatrix::forward(const FrozenProduct& product, int threads) const {
+  const JointProduct one{this, product};
+  forward_all({&one, 1}, threads);
+}
+
+namespace {
+
+void forward_one_kind(std::span<const JointProduct> products, int threads) {
+  const PreparedRows x = products[0].matrix->prepare(products[0].product, threads);
+  std::vector<Tiling> tilings;
+  size_t tasks = 0;
+  for (const JointProduct& p : products) {
+    tilings.emplace_back(p.product.m, p.matrix->rows());
+    tasks += tilings.back().count;
+  }
+  parallel_for(threads, tasks, [&](size_t task) {
+    size_t which = 0;
+    while (task >= tilings[which].count) task -= tilings[which++].count;
+    const Tile tile = tilings[which].at(task);
+    if (tile.rows > 0) products[which].matrix->forward_tile(products[which].product, x, tile);
+  });
+}
+
+}  // namespace
+
+void forward_all(std::span<const JointProduct> products, int threads) {
+  while (!products.empty()) {
+    size_t same = 1;
+    while (same < products.size() &&
+           typeid(*products[same].matrix) == typeid(*products[0].matrix)) {
+      ++same;
+    }
+    forward_one_kind(products.first(same), threads);
+    products = products.subspan(same);
+  }
 }
 
 }  // namespace ffe::lm

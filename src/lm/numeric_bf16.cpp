@@ -20,12 +20,7 @@ size_t round_up(size_t n, size_t step) {
 }
 
 // Activations in bf16, each row padded with zeros.
-struct RoundedRows {
-  const uint16_t* values;
-  size_t stride;
-};
-
-RoundedRows round_rows(const FrozenProduct& p, size_t depth, size_t padded, int threads) {
+PreparedRows round_rows(const FrozenProduct& p, size_t depth, size_t padded, int threads) {
   thread_local AlignedBuffer<uint16_t> buffer;
   // An odd number of cache lines, so that the rows of a tile do not fall on the same few sets.
   const size_t stride = round_up(padded, 32) | 32;
@@ -35,7 +30,7 @@ RoundedRows round_rows(const FrozenProduct& p, size_t depth, size_t padded, int 
     kernels().to_bf16(p.x + i * p.x_row, depth, to + i * stride);
     std::fill(to + i * stride + depth, to + i * stride + padded, uint16_t{0});
   });
-  return {to, stride};
+  return {to, stride, nullptr, nullptr};
 }
 
 // Panels of sixteen outputs, [outputs / 16][depth / 2][16][2]: a vector of AVX512_BF16 holds a line
@@ -66,11 +61,16 @@ class Bf16Matrix final : public FrozenMatrix {
     }
   }
 
-  void forward(const FrozenProduct& p, int threads) const override {
-    multiply(p, forward_.data(), rows_, columns_, forward_depth_, threads);
+  PreparedRows prepare(const FrozenProduct& p, int threads) const override {
+    return round_rows(p, columns_, forward_depth_, threads);
+  }
+  void forward_tile(const FrozenProduct& p, const PreparedRows& x, const Tile& t) const override {
+    multiply(p, x, t, forward_.data(), forward_depth_);
   }
   void backward(const FrozenProduct& p, int threads) const override {
-    multiply(p, backward_.data(), columns_, rows_, backward_depth_, threads);
+    const PreparedRows x = round_rows(p, rows_, backward_depth_, threads);
+    for_each_tile(p.m, columns_, threads,
+                  [&](const Tile& t) { multiply(p, x, t, backward_.data(), backward_depth_); });
   }
   void copy_row(size_t row, float* out) const override {
     const uint16_t* panel = forward_.data() + row / kLanes * kLanes * forward_depth_;
@@ -97,22 +97,19 @@ class Bf16Matrix final : public FrozenMatrix {
     });
   }
 
-  void multiply(const FrozenProduct& p, const uint16_t* panels, size_t width, size_t depth,
-                size_t padded, int threads) const {
-    const RoundedRows x = round_rows(p, depth, padded, threads);
-    for_each_tile(p.m, width, threads, [&](const Tile& t) {
-      for (size_t k = 0; k < padded; k += backend_.block) {
-        Bf16Product b;
-        b.a = x.values + t.row * x.stride + k;
-        b.a_row = x.stride;
-        b.b = panels + t.column * padded + k * kLanes;
-        b.b_panel = padded * kLanes;
-        b.k = std::min(backend_.block, padded - k);
-        place_tile(p, t, b, k == 0);
-        backend_.product(b);
-      }
-      add_terms(p, t);
-    });
+  void multiply(const FrozenProduct& p, const PreparedRows& x, const Tile& t,
+                const uint16_t* panels, size_t padded) const {
+    for (size_t k = 0; k < padded; k += backend_.block) {
+      Bf16Product b;
+      b.a = static_cast<const uint16_t*>(x.values) + t.row * x.row + k;
+      b.a_row = x.row;
+      b.b = panels + t.column * padded + k * kLanes;
+      b.b_panel = padded * kLanes;
+      b.k = std::min(backend_.block, padded - k);
+      place_tile(p, t, b, k == 0);
+      backend_.product(b);
+    }
+    add_terms(p, t);
   }
 
   Backend backend_;
@@ -140,8 +137,11 @@ class EmulatedMatrix final : public FrozenMatrix {
             },
             threads)) {}
 
-  void forward(const FrozenProduct& p, int threads) const override {
-    inner_->forward(with_rounded(p, columns_, threads), threads);
+  PreparedRows prepare(const FrozenProduct& p, int threads) const override {
+    return inner_->prepare(with_rounded(p, columns_, threads), threads);
+  }
+  void forward_tile(const FrozenProduct& p, const PreparedRows& x, const Tile& t) const override {
+    inner_->forward_tile(p, x, t);
   }
   void backward(const FrozenProduct& p, int threads) const override {
     inner_->backward(with_rounded(p, rows_, threads), threads);

@@ -29,21 +29,23 @@ class F32Matrix final : public FrozenMatrix {
     }
   }
 
-  void forward(const FrozenProduct& p, int threads) const override {
-    for_each_tile(p.m, rows_, threads, [&](const Tile& t) {
-      for (size_t k = 0; k < columns_; k += kDepthBlock) {
-        BlockProduct b;
-        b.a = p.x + t.row * p.x_row + k;
-        b.a_row = p.x_row;
-        b.a_col = 1;
-        b.b = panels_.data() + t.column * columns_ + k * kLanes;
-        b.b_row = kLanes;
-        b.b_panel = columns_ * kLanes;
-        b.k = std::min(kDepthBlock, columns_ - k);
-        multiply_tile(p, t, b, k == 0);
-      }
-      add_terms(p, t);
-    });
+  PreparedRows prepare(const FrozenProduct& p, int) const override {
+    return {p.x, p.x_row, nullptr, nullptr};
+  }
+
+  void forward_tile(const FrozenProduct& p, const PreparedRows& x, const Tile& t) const override {
+    for (size_t k = 0; k < columns_; k += kDepthBlock) {
+      BlockProduct b;
+      b.a = static_cast<const float*>(x.values) + t.row * x.row + k;
+      b.a_row = x.row;
+      b.a_col = 1;
+      b.b = panels_.data() + t.column * columns_ + k * kLanes;
+      b.b_row = kLanes;
+      b.b_panel = columns_ * kLanes;
+      b.k = std::min(kDepthBlock, columns_ - k);
+      multiply_tile(p, t, b, k == 0);
+    }
+    add_terms(p, t);
   }
 
   // Each task takes a strip of columns; the block of W that it needs next is transposed into the

@@ -38,6 +38,20 @@ struct FrozenProduct {
   std::span<const SkinnyTerm> terms = {};
 };
 
+// A part of Y.
+struct Tile {
+  size_t row, rows;
+  size_t column, columns;
+};
+
+// X in the form that a path multiplies; memory of the calling thread until its next preparation.
+struct PreparedRows {
+  const void* values;
+  size_t row;           // from one row to the next, in values
+  const float* scales;  // of fixed point, as in FixedRows
+  const float* sums;
+};
+
 class FrozenMatrix {
  public:
   virtual ~FrozenMatrix() = default;
@@ -45,7 +59,11 @@ class FrozenMatrix {
   size_t columns() const { return columns_; }
 
   // Y = X · Wᵀ: X [m, columns], Y [m, rows].
-  virtual void forward(const FrozenProduct& product, int threads) const = 0;
+  void forward(const FrozenProduct& product, int threads) const;
+  // Its steps: X is prepared, then multiplied tile by tile.
+  virtual PreparedRows prepare(const FrozenProduct& product, int threads) const = 0;
+  virtual void forward_tile(const FrozenProduct& product, const PreparedRows& x,
+                            const Tile& tile) const = 0;
   // Y = X · W: X [m, rows], Y [m, columns].
   virtual void backward(const FrozenProduct& product, int threads) const = 0;
   // Row `row` of W as the path sees it (embeddings).
@@ -57,6 +75,14 @@ class FrozenMatrix {
   size_t rows_;
   size_t columns_;
 };
+
+struct JointProduct {
+  const FrozenMatrix* matrix;
+  FrozenProduct product;
+};
+// forward() of each. All have the same X, which matrices of one kind prepare once and multiply in
+// one parallel section.
+void forward_all(std::span<const JointProduct> products, int threads);
 
 // Fills `out` with rows [first, first + out.size() / columns) of the weights, fp32 row-major.
 using WeightReader = std::function<void(uint64_t first, std::span<float> out)>;

@@ -47,8 +47,8 @@ struct Layout {
   bool upper(size_t k) const { return k % (2 * parts) / 2 % 2 == 1; }
 };
 
-// Activations in fixed point, in memory of the calling thread.
-FixedRows fixed_rows(const FrozenProduct& p, size_t blocks, int threads) {
+// Activations in fixed point.
+PreparedRows fixed_rows(const FrozenProduct& p, size_t blocks, int threads) {
   thread_local AlignedBuffer<int16_t> values;
   thread_local AlignedBuffer<float> scales;
   values.resize(p.m * blocks * kPackedBlock);
@@ -60,7 +60,7 @@ FixedRows fixed_rows(const FrozenProduct& p, size_t blocks, int threads) {
     kernels().fixed_point(p.x + i * p.x_row, blocks, to + i * blocks * kPackedBlock,
                           scale + i * blocks, sum + i * blocks);
   });
-  return {to, scale, sum};
+  return {to, blocks * kPackedBlock, scale, sum};
 }
 
 class QuantisedMatrix final : public FrozenMatrix {
@@ -82,20 +82,21 @@ class QuantisedMatrix final : public FrozenMatrix {
     });
   }
 
-  void forward(const FrozenProduct& p, int threads) const override {
-    const FixedRows x = fixed_rows(p, blocks_, threads);
-    for_each_tile(p.m, rows_, threads, [&](const Tile& t) {
-      PackedProduct b;
-      b.format = format_;
-      b.w = panels_.data() + t.column / kLanes * panel_bytes_;
-      b.w_panel = panel_bytes_;
-      b.x = {x.values + t.row * blocks_ * kPackedBlock, x.scales + t.row * blocks_,
-             x.sums + t.row * blocks_};
-      b.blocks = blocks_;
-      place_tile(p, t, b, true);
-      kernels().packed_product(b);
-      add_terms(p, t);
-    });
+  PreparedRows prepare(const FrozenProduct& p, int threads) const override {
+    return fixed_rows(p, blocks_, threads);
+  }
+
+  void forward_tile(const FrozenProduct& p, const PreparedRows& x, const Tile& t) const override {
+    PackedProduct b;
+    b.format = format_;
+    b.w = panels_.data() + t.column / kLanes * panel_bytes_;
+    b.w_panel = panel_bytes_;
+    b.x = {static_cast<const int16_t*>(x.values) + t.row * x.row, x.scales + t.row * blocks_,
+           x.sums + t.row * blocks_};
+    b.blocks = blocks_;
+    place_tile(p, t, b, true);
+    kernels().packed_product(b);
+    add_terms(p, t);
   }
 
   void backward(const FrozenProduct&, int) const override {

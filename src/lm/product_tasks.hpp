@@ -8,27 +8,34 @@
 
 namespace ffe::lm {
 
-struct Tile {
-  size_t row, rows;
-  size_t column, columns;
-};
-
 inline constexpr size_t kTileRows = 96;  // with 384 of depth: 144 KiB of X, in the second level
 inline constexpr size_t kTileColumns = 96;
 
-// Calls body(tile) for tiles that cover [m, n], on several threads. Few rows (generation) are cut
-// along the columns only.
+// Tiles that cover [m, n]. Few rows (generation) are cut along the columns only.
+struct Tiling {
+  Tiling(size_t m, size_t n) : m(m), n(n), columns((n + kTileColumns - 1) / kTileColumns) {
+    const size_t rows = std::max<size_t>(1, (m + kTileRows - 1) / kTileRows);
+    height = (m + rows - 1) / rows;
+    count = rows * columns;
+  }
+  // Neighbours share rows of X; a tile may be empty.
+  Tile at(size_t index) const {
+    const size_t row = index / columns * height;
+    const size_t column = index % columns * kTileColumns;
+    return {row, row < m ? std::min(height, m - row) : 0, column,
+            std::min(kTileColumns, n - column)};
+  }
+
+  size_t m, n, columns, height, count;
+};
+
+// Calls body(tile) for the tiles of [m, n], on several threads.
 template <class Body>
 void for_each_tile(size_t m, size_t n, int threads, Body body) {
-  const size_t row_tiles = std::max<size_t>(1, (m + kTileRows - 1) / kTileRows);
-  const size_t height = (m + row_tiles - 1) / row_tiles;
-  const size_t column_tiles = (n + kTileColumns - 1) / kTileColumns;
-  parallel_for(threads, row_tiles * column_tiles, [&](size_t task) {
-    // Neighbouring tasks share rows of X.
-    const size_t row = task / column_tiles * height;
-    const size_t column = task % column_tiles * kTileColumns;
-    if (row >= m) return;
-    body(Tile{row, std::min(height, m - row), column, std::min(kTileColumns, n - column)});
+  const Tiling tiling(m, n);
+  parallel_for(threads, tiling.count, [&](size_t index) {
+    const Tile tile = tiling.at(index);
+    if (tile.rows > 0) body(tile);
   });
 }
 

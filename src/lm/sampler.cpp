@@ -19,6 +19,49 @@ SamplingOptions checked(SamplingOptions options) {
   return options;
 }
 
+// The first of the largest: block by block, because the vectors find the value, not its place.
+int32_t likeliest(std::span<const float> logits) {
+  constexpr size_t kBlock = 1024;
+  size_t best = 0;
+  float top = logits[0];
+  for (size_t i = 0; i < logits.size(); i += kBlock) {
+    const float here = kernels().maximum(&logits[i], std::min(kBlock, logits.size() - i));
+    if (here > top) {
+      top = here;
+      best = i;
+    }
+  }
+  return static_cast<int32_t>(
+      std::find(logits.begin() + static_cast<ptrdiff_t>(best), logits.end(), top) - logits.begin());
+}
+
+// Ids by falling weight, lower ids first among equals. Sorted only as far as somebody looks.
+class Ranking {
+ public:
+  explicit Ranking(std::span<const float> weights) : weights_(weights), ids_(weights.size()) {
+    std::iota(ids_.begin(), ids_.end(), 0);
+  }
+  int32_t id(size_t rank) {
+    while (rank >= sorted_) sort_more();
+    return ids_[rank];
+  }
+  float weight(size_t rank) { return weights_[id(rank)]; }
+
+ private:
+  void sort_more() {
+    const auto begin = ids_.begin() + static_cast<ptrdiff_t>(sorted_);
+    sorted_ = std::min(ids_.size(), sorted_ * 4 + 64);
+    std::partial_sort(begin, ids_.begin() + static_cast<ptrdiff_t>(sorted_), ids_.end(),
+                      [&](int32_t a, int32_t b) {
+                        return weights_[a] != weights_[b] ? weights_[a] > weights_[b] : a < b;
+                      });
+  }
+
+  std::span<const float> weights_;
+  std::vector<int32_t> ids_;
+  size_t sorted_ = 0;
+};
+
 }  // namespace
 
 Continuation::Continuation(std::span<const int32_t> prompt, SamplingOptions options,
@@ -57,7 +100,7 @@ std::optional<int32_t> Continuation::draw(std::span<float> logits) {
 int32_t Continuation::choose(std::span<float> logits) {
   penalise(logits);
   if (options_.temperature > 0) return sample(logits);
-  return static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  return likeliest(logits);
 }
 
 void Continuation::penalise(std::span<float> logits) const {
@@ -72,32 +115,31 @@ void Continuation::penalise(std::span<float> logits) const {
 int32_t Continuation::sample(std::span<float> logits) {
   const auto warm = static_cast<float>(1 / options_.temperature);
   for (float& x : logits) x *= warm;
-  std::vector<int32_t> order(logits.size());
-  std::iota(order.begin(), order.end(), 0);
-  size_t kept = order.size();
-  if (options_.top_k > 0) kept = std::min<size_t>(kept, options_.top_k);
-  const auto likelier = [&](int32_t a, int32_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  };
-  std::partial_sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(kept), order.end(),
-                    likelier);
-  order.resize(kept);
-  std::vector<float> weights;
-  for (int32_t id : order) weights.push_back(logits[id]);
-  kernels().exp_scale(weights.data(), kept, logits[order.front()], 1.0f);
-  const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
+  const float top = kernels().maximum(logits.data(), logits.size());
+  kernels().exp_scale(logits.data(), logits.size(), top, 1.0f);
+  Ranking ranking(logits);
+  const size_t kept =
+      options_.top_k > 0 ? std::min<size_t>(options_.top_k, logits.size()) : logits.size();
+  double total = 0;
+  if (kept == logits.size()) {
+    total = std::accumulate(logits.begin(), logits.end(), 0.0);
+  } else {
+    for (size_t i = 0; i < kept; ++i) total += ranking.weight(i);
+  }
   // The smallest set of the likeliest whose probability reaches top_p.
-  double within = 0;
-  size_t count = 0;
-  while (count < kept && (count == 0 || within < options_.top_p * total)) {
-    within += weights[count++];
+  double within = total;
+  size_t count = kept;
+  if (options_.top_p < 1) {
+    for (within = 0, count = 0; count < kept && within < options_.top_p * total; ++count) {
+      within += ranking.weight(count);
+    }
   }
   double at = rng_.uniform01() * within;
   for (size_t i = 0; i + 1 < count; ++i) {
-    if (at < weights[i]) return order[i];
-    at -= weights[i];
+    if (at < ranking.weight(i)) return ranking.id(i);
+    at -= ranking.weight(i);
   }
-  return order[count - 1];
+  return ranking.id(count - 1);
 }
 
 }  // namespace ffe::lm
