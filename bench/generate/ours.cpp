@@ -18,7 +18,9 @@
 #include "base/json.hpp"
 #include "crypto/random.hpp"
 #include "e2ee/envelope.hpp"
+#include "lm/adapter_file.hpp"
 #include "lm/batch_generator.hpp"
+#include "lm/lora.hpp"
 
 namespace {
 
