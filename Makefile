@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 MODELS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/ffe/models
 
-.PHONY: install deb tarball
+.PHONY: install deb tarball image-check
 .PHONY: coverage-contracts prove-contracts slither-contracts
 .PHONY: help setup setup-contracts setup-interop setup-sdk model build contracts test test-contracts test-sdk test-e2e \
         fuzz-contracts fuzz soak demo bench bench-generate bench-lm bench-storage bench-gate interop-lm lint tidy format fresh clean
@@ -43,9 +43,11 @@ deb: build ## Make a Debian package
 	@cd $(BUILD) && cpack -G DEB > cpack.log || { cat cpack.log; exit 1; }
 	@ls $(BUILD)/ffe_*.deb
 
-tarball: build ## Make a .tar.gz of what `make install` installs
-	@cd $(BUILD) && cpack -G TGZ > cpack.log || { cat cpack.log; exit 1; }
-	@ls $(BUILD)/ffe-*.tar.gz
+tarball: build ## Make a .tar.gz that runs where it is unpacked, on any Debian 12 with libcurl4
+	@scripts/tarball $(BUILD) $(BUILD)
+
+image-check: deb ## Run the steps of packaging/Containerfile in a bare Debian 12 root (root, mmdebstrap)
+	@scripts/check-image
 
 setup-interop: setup
 	@scripts/setup-npm tests/interop/storage

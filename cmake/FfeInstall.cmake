@@ -15,6 +15,11 @@ add_custom_command(
   DEPENDS ffe VERBATIM)
 add_custom_target(generated_docs ALL DEPENDS ${generated}/stamp)
 
+# lib/ffe: what the tarball carries along (scripts/tarball). DT_RPATH, not DT_RUNPATH: it counts for
+# the libraries there as well.
+set_target_properties(ffe ffe-aggregator PROPERTIES INSTALL_RPATH "$ORIGIN/../lib/ffe")
+target_link_options(ffe PRIVATE LINKER:--disable-new-dtags)
+target_link_options(ffe-aggregator PRIVATE LINKER:--disable-new-dtags)
 install(TARGETS ffe ffe-aggregator RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY ${CMAKE_BINARY_DIR}/share/ffe/contracts DESTINATION ${CMAKE_INSTALL_DATADIR}/ffe
         FILES_MATCHING PATTERN "*.json" PATTERN "verification" EXCLUDE)
@@ -43,5 +48,4 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS ca-certificates)
-set(CPACK_PACKAGE_FILE_NAME ffe-${PROJECT_VERSION}-${CMAKE_SYSTEM_PROCESSOR})
 include(CPack)

@@ -328,6 +328,29 @@ describe.skipIf(missing !== undefined)('three clients, one model', () => {
     });
   });
 
+  test('a token moves between this library and the command', async () => {
+    const holder = new FFE({ network: net.file, signer: wallets.opener as HDNodeWallet });
+    const { tokenId, adapterSha256 } = await holder.download(sessionId);
+    wallets.frank = await net.account();
+    const frank = ['--keystore', await keystore('frank')];
+    const asked = await cli('request-key', tokenId.toString(), ...frank);
+    await holder.transfer(tokenId, JSON.parse(asked) as KeyRequest);
+    await cli('download', sessionId.toString(), '-o', at('franks'), ...frank);
+    const weights = readFileSync(join(at('franks'), 'adapter_model.safetensors'));
+    expect(`0x${createHash('sha256').update(weights).digest('hex')}`).toBe(adapterSha256);
+
+    // And back, for each kind of owner key that this library asks for.
+    for (const ownerKey of ['x25519', undefined] as const) {
+      const request = await holder.requestKey(tokenId, ownerKey && { ownerKey });
+      writeFileSync(at('request.json'), JSON.stringify(request));
+      await cli('transfer', tokenId.toString(), at('request.json'), ...frank);
+      expect((await holder.download(sessionId)).adapterSha256).toBe(adapterSha256);
+      const again = await cli('request-key', tokenId.toString(), ...frank);
+      await holder.transfer(tokenId, JSON.parse(again) as KeyRequest);
+    }
+    told('a token went back and forth between the clients');
+  });
+
   test('what the enclave refuses to seal', async () => {
     const service = new EnclaveService(net.network.enclaveUrls[0] as string);
     const word = (byte: string): string => `0x${byte.repeat(32)}`;

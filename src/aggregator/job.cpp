@@ -97,17 +97,12 @@ void Job::run() {
 void Job::check_seal() {
   session::SessionView view = context_.coordinator.view(session_.id);
   submissions_ = context_.coordinator.submissions(session_);
-  std::vector<Address> who;
-  std::vector<H256> roots, keys;
   for (const session::Submission& s : submissions_) {
-    who.push_back(s.contributor);
-    roots.push_back(s.blob_root);
-    keys.push_back(s.owner_key_hash);
     if (!std::ranges::count(session_.terms.participants, s.contributor)) {
       throw Error(ErrorCode::kCorrupt, "a contributor is not on the session's list");
     }
   }
-  seal_hash_ = session::seal_hash(session_.session_hash, who, roots, keys);
+  seal_hash_ = session::seal_hash(session_.session_hash, submissions_);
   if (seal_hash_ != view.seal_hash || submissions_.size() < session_.terms.quorum) {
     throw Error(ErrorCode::kCorrupt, "the chain's seal does not match its submissions");
   }
@@ -278,14 +273,15 @@ session::ResultCertificate Job::train(const Rows& rows, const GateRecord& record
     }
     report.shares.push_back(share);
   }
-  JointTraining joint = outside_
-                            ? train_outside(accepted_rows, examples)
-                            : train_joint(engine, recipe_, examples,
-                                          session::joint_rng(secrets_.seed.view(), seal_hash_),
-                                          [&](uint64_t done, uint64_t total) {
-                                            check_interrupt();
-                                            context_.status.stage(id_, "training", done, total);
-                                          });
+  JointTraining joint =
+      outside_ ? train_outside(accepted_rows, examples)
+               : train_joint(engine, recipe_, examples,
+                             session::joint_rng(secrets_.seed.view(), seal_hash_),
+                             [&](uint64_t done, uint64_t total, std::span<const int64_t> losses) {
+                               check_interrupt();
+                               context_.status.stage(id_, "training", done, total);
+                               context_.status.losses(id_, losses);
+                             });
 
   context_.status.stage(id_, "evaluating");
   std::vector<lm::Example> held_out;

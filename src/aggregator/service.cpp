@@ -113,6 +113,7 @@ struct Service::Impl {
   void tick();
   void close_compute();
   void visit(const evm::U256& id);
+  void seal(const session::OpenedSession& opened);
   void work(const session::OpenedSession& session);
   std::optional<session::SessionState> final_state(const evm::U256& id);
 
@@ -220,10 +221,7 @@ void Service::Impl::visit(const evm::U256& id) {
   if (view.state == session::SessionState::kOpen) {
     session::OpenedSession opened = coordinator.opened(id);
     status.stage(name, "waiting for submissions", view.submitted, opened.terms.participants.size());
-    if (std::time(nullptr) >= static_cast<int64_t>(opened.terms.submit_deadline) &&
-        view.submitted >= opened.terms.quorum) {
-      coordinator.seal(sender, id);
-    }
+    if (view.submitted >= opened.terms.quorum) seal(opened);
     return;
   }
   session::OpenedSession opened = coordinator.opened(id);
@@ -237,6 +235,19 @@ void Service::Impl::visit(const evm::U256& id) {
     status.over(name, "over: " + std::string(session::name(*state)),
                 failed ? reason_of_provider(journal, scope) : "");
     over.insert(name);
+  }
+}
+
+// The chain's clock decides. A block of it may be old, so this machine's clock counts as well; that
+// one may be wrong, and then the contract refuses, which costs nothing and stops nothing else.
+void Service::Impl::seal(const session::OpenedSession& opened) {
+  const uint64_t now =
+      std::max(rpc.latest_block().timestamp, static_cast<uint64_t>(std::time(nullptr)));
+  if (now < opened.terms.submit_deadline) return;
+  try {
+    coordinator.seal(sender, opened.id);
+  } catch (const evm::RevertError& e) {
+    log::warn("session {} is not sealed: {}", opened.id.to_string(), e.reason());
   }
 }
 

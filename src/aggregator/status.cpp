@@ -20,7 +20,12 @@ void StatusBoard::stage(const std::string& session, std::string stage, uint64_t 
   std::lock_guard lock(mutex_);
   SessionStatus& s = sessions_[session];
   if (s.stage != stage) log::info("session {}: {}", session, stage);
-  s = {std::move(stage), done, total, "", std::time(nullptr)};
+  s = {std::move(stage), done, total, "", std::time(nullptr), std::move(s.losses)};
+}
+
+void StatusBoard::losses(const std::string& session, std::span<const int64_t> so_far) {
+  std::lock_guard lock(mutex_);
+  sessions_[session].losses.assign(so_far.begin(), so_far.end());
 }
 
 void StatusBoard::over(const std::string& session, std::string stage, std::string why) {
@@ -41,7 +46,10 @@ void StatusBoard::error(const std::string& session, std::string message) {
 Json StatusBoard::session(const std::string& session) const {
   std::lock_guard lock(mutex_);
   auto it = sessions_.find(session);
-  return it == sessions_.end() ? Json() : to_json(it->second);
+  if (it == sessions_.end()) return Json();
+  Json out = to_json(it->second);
+  if (!it->second.losses.empty()) out["lossCurve"] = it->second.losses;
+  return out;
 }
 
 uint64_t StatusBoard::failures() const {

@@ -29,20 +29,20 @@ lm::FineTuneRecipe fine_tune_recipe(const session::Recipe& recipe) {
 
 JointTraining train_joint(const lm::Engine& engine, const session::Recipe& recipe,
                           std::span<const lm::Example> rows, crypto::ChaChaRng rng,
-                          const Progress& progress) {
+                          const TrainingProgress& progress) {
   lm::FineTune tuning(engine, fine_tune_recipe(recipe), rows, std::move(rng));
   uint64_t total = 0;
   for (uint64_t s = 0; s < tuning.steps_total(); ++s) total += tuning.rows_in_step(s);
   JointTraining out;
   uint64_t done = 0;
-  report(progress, 0, total);
+  if (progress) progress(0, total, {});
   lm::FineTuneRun run;
   run.on_step = [&](const lm::StepResult& result) {
     out.loss_curve.push_back(to_micro_nats(result.loss));
     out.tokens += result.tokens;
     out.target_tokens += result.targets;
     done += tuning.rows_in_step(result.step);
-    report(progress, done, total);
+    if (progress) progress(done, total, out.loss_curve);
   };
   tuning.run(run);
   out.adapter = tuning.adapter();

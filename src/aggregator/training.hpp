@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
-#include "base/progress.hpp"
 #include "crypto/random.hpp"
 #include "lm/fine_tune.hpp"
 #include "session/recipe.hpp"
@@ -21,10 +21,14 @@ struct JointTraining {
   uint64_t target_tokens = 0;       // of these, in the loss
 };
 
-// lm::FineTune with the recipe. Progress counts rows. Throws Error{kBadInput} if there are no rows.
+// Rows done and to do, all epochs, and the loss of each step so far, in micro-nats.
+using TrainingProgress =
+    std::function<void(uint64_t done, uint64_t total, std::span<const int64_t> losses)>;
+
+// lm::FineTune with the recipe. Throws Error{kBadInput} if there are no rows.
 JointTraining train_joint(const lm::Engine& engine, const session::Recipe& recipe,
                           std::span<const lm::Example> rows, crypto::ChaChaRng rng,
-                          const Progress& progress = {});
+                          const TrainingProgress& progress = {});
 
 // Nats to micro-nats, rounded toward minus infinity.
 int64_t to_micro_nats(double nats);

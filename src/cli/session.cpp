@@ -49,7 +49,11 @@ void take_exit(const Options& options, Terminal& terminal) {
            (client.coordinator().*exit)(client.sender(), evm::U256::parse(options.session)));
 }
 
+// The command that brings a certificate of this kind, in the order of session::Certificate.
+constexpr const char* kBringers[] = {"ffe slash", "ffe session finalize", "ffe session abort"};
+
 // Anyone may bring a certificate; the contract judges it.
+template <class Certificate>
 void bring(const Options& options, Terminal& terminal) {
   session::SignedCertificate certificate = session::certificate_from_json(
       parse_json(read_text_file(options.certificate, 16 << 20), options.certificate.string()));
@@ -57,6 +61,12 @@ void bring(const Options& options, Terminal& terminal) {
     throw Error(ErrorCode::kUsage, "the certificate is of session " +
                                        certificate.session_id.to_string() + ", not " +
                                        options.session);
+  }
+  if (!std::holds_alternative<Certificate>(certificate.certificate)) {
+    throw Error(ErrorCode::kUsage,
+                options.certificate.string() + " is a certificate of another kind",
+                fmt::format("bring it with: {} {} {}", kBringers[certificate.certificate.index()],
+                            options.session, options.certificate.string()));
   }
   client::Client client = open_client(options.account);
   print_tx(terminal, client.coordinator().bring(client.sender(), certificate));
@@ -103,12 +113,15 @@ void add_session(CLI::App& app, Context& context) {
     add_account_options(*command, options->account);
   }
   add_session_open(*session, context);
-  const std::tuple<CLI::App*, const char*, const char*> certificates[] = {
-      {session, "finalize", "Bring a result certificate to the contract"},
-      {session, "abort", "Bring an abort certificate to the contract"},
-      {&app, "slash", "Bring a rejection certificate to the contract"}};
-  for (const auto& [parent, name, text] : certificates) {
-    auto* command = add(parent, name, text, bring);
+  const std::tuple<CLI::App*, const char*, const char*, void (*)(const Options&, Terminal&)>
+      certificates[] = {{session, "finalize", "Bring a result certificate to the contract",
+                         bring<session::ResultCertificate>},
+                        {session, "abort", "Bring an abort certificate to the contract",
+                         bring<session::AbortCertificate>},
+                        {&app, "slash", "Bring a rejection certificate to the contract",
+                         bring<session::RejectionCertificate>}};
+  for (const auto& [parent, name, text, run] : certificates) {
+    auto* command = add(parent, name, text, run);
     command->add_option("session", options->session, "Number of the session")->required();
     command->add_option("certificate", options->certificate, "File of a signed certificate, JSON")
         ->required();

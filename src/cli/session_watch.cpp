@@ -34,6 +34,13 @@ std::string enclave_error(const StatusView& v) {
   return v.enclave.is_object() ? v.enclave.value("error", "") : "";
 }
 
+// Loss of each step, from the first to the last.
+std::string loss_text(const std::vector<double>& losses, int fd) {
+  const size_t width = std::min<size_t>(40, std::max<size_t>(output_width(fd), 34) - 32);
+  return fmt::format("{}  {:.2f} → {:.2f} nats", sparkline(losses, width), losses.front(),
+                     losses.back());
+}
+
 // --- the view ----------------------------------------------------------------------------------
 
 std::string stages(const StatusView& v, const Terminal& terminal) {
@@ -63,6 +70,18 @@ std::string enclave_line(const StatusView& v) {
   return fmt::format("{} ▕{}▏ {:.0f}%", stage, bar, share * 100);
 }
 
+// What the joint training has shown so far; empty before its first step. The service's words are
+// not trusted to have the right form.
+std::string live_losses(const StatusView& v) {
+  std::vector<double> losses;
+  const Json curve = v.enclave.is_object() ? v.enclave.value("lossCurve", Json()) : Json();
+  if (!curve.is_array()) return {};
+  for (const Json& micro : curve) {
+    if (micro.is_number()) losses.push_back(micro.get<double>() / 1e6);
+  }
+  return losses.empty() ? "" : loss_text(losses, STDOUT_FILENO);
+}
+
 std::vector<std::string> frame(const StatusView& v, const std::string& network,
                                const Terminal& terminal) {
   std::vector<std::string> out = {
@@ -75,6 +94,8 @@ std::vector<std::string> frame(const StatusView& v, const std::string& network,
   }
   if (v.status.view.state == SessionState::kSealed) {
     out.push_back("enclave  " + enclave_line(v));
+    const std::string losses = live_losses(v);
+    if (!losses.empty()) out.push_back("loss     " + losses);
     if (!enclave_error(v).empty()) out.push_back("tried again: " + enclave_error(v));
   }
   return out;
@@ -127,10 +148,7 @@ void show_curve(client::Client& client, const evm::U256& id, Terminal& terminal)
   const session::TrainingReport report = session::parse_training_report(as_text(*record.report));
   std::vector<double> losses;
   for (int64_t micro : report.loss_curve) losses.push_back(static_cast<double>(micro) / 1e6);
-  if (losses.empty()) return;
-  const size_t width = std::min<size_t>(40, output_width(STDERR_FILENO) - 24);
-  terminal.step("Loss", fmt::format("{}  {:.2f} → {:.2f} nats", sparkline(losses, width),
-                                    losses.front(), losses.back()));
+  if (!losses.empty()) terminal.step("Loss", loss_text(losses, STDERR_FILENO));
 }
 
 void pause(double seconds) {

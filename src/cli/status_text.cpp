@@ -224,6 +224,44 @@ std::string waiting_for(const StatusView& v) {
   return "nobody: it is over";
 }
 
+std::vector<std::pair<std::string, std::string>> ending(const StatusView& v) {
+  const session::SessionTerms& terms = v.status.opened.terms;
+  std::string why, stakes = "all come back, and the fee goes back to the opener";
+  switch (v.status.view.state) {
+    case SessionState::kCancelled:
+      why = "the opener cancelled it while it was open";
+      break;
+    case SessionState::kExpired:
+      why = v.status.view.submitted < terms.quorum
+                ? fmt::format("{} submitted until the deadline, the quorum is {}",
+                              v.status.view.submitted, terms.quorum)
+                : "nobody sealed it within the hour after the deadline";
+      break;
+    case SessionState::kAborted:
+      why = v.status.aborted ? std::string(session::explain(v.status.aborted->reason)) : "aborted";
+      stakes = "all that were not slashed come back; the operator is paid";
+      break;
+    case SessionState::kFailed: {
+      const bool excused = v.status.failed && v.status.failed->excused;
+      why = excused ? "the enclave's platform was revoked"
+                    : fmt::format("nothing was delivered within {} of the sealing",
+                                  format_duration(terms.deliver_period));
+      stakes = "all that were not slashed come back, and the fee goes back to the opener";
+      if (v.status.failed && !v.status.failed->bond_share.is_zero()) {
+        stakes += fmt::format("; each contributor gets {} 0G of the operator's bond",
+                              evm::format_ether(v.status.failed->bond_share));
+      }
+      break;
+    }
+    default:
+      return {};
+  }
+  return {{"ended", why},
+          {"stakes", stakes},
+          {"do", fmt::format("ffe claim {}", v.status.opened.id.to_string())},
+          {"until", "no deadline"}};
+}
+
 std::string status_text(const StatusView& v, size_t width) {
   std::string out = line("session", v.status.opened.id.to_string(), 0, width);
   out += line("state", std::string(session::name(v.status.view.state)), 0, width);
@@ -245,6 +283,7 @@ std::string status_text(const StatusView& v, size_t width) {
     }
     for (const auto& [name, text] : p.details) out += line(name, text, 4, width);
   }
+  for (const auto& [name, text] : ending(v)) out += line(name, text, 0, width);
   if (v.status.result) {
     out += line("loss",
                 fmt::format("{} → {} nats (held out)", nats(v.status.result->base_loss_micro_nats),
@@ -293,6 +332,7 @@ Json status_json(const StatusView& v) {
               {"submissions", submissions},
               {"slashes", slashed},
               {"verdicts", verdicts}};
+  for (const auto& [name, text] : ending(v)) out["ending"][name] = text;
   if (v.enclave.is_object()) out["enclave"] = v.enclave;
   if (s.result) {
     out["result"] = {{"artifactRoot", to_hex0x(s.result->artifact_root.bytes)},

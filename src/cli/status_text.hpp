@@ -37,6 +37,10 @@ struct PartyText {
 std::vector<PartyText> parties(const StatusView& view);
 
 // Who or what the session waits for, and how long still.
+// How a session without a result ended: what happened, where stakes and fee are, what to do, until
+// when; empty for all others.
+std::vector<std::pair<std::string, std::string>> ending(const StatusView& v);
+
 std::string waiting_for(const StatusView& view);
 
 std::string status_text(const StatusView& view, size_t width);

@@ -278,6 +278,12 @@ Status Client::status(const evm::U256& session_id) {
   out.submissions = coordinator_.submissions(out.opened);
   out.slashes = coordinator_.slashes(out.opened);
   out.result = coordinator_.final_record(out.opened);
+  if (out.view.state == session::SessionState::kAborted) {
+    out.aborted = coordinator_.abort_record(out.opened);
+  }
+  if (out.view.state == session::SessionState::kFailed) {
+    out.failed = coordinator_.fail_record(out.opened);
+  }
   out.verdicts = coordinator_.verdicts(out.opened);
   out.currency = evm::currency_of(rpc_, out.opened.terms.stake_token);
   return out;
@@ -300,14 +306,7 @@ PublicRecord Client::public_record(const evm::U256& session_id) {
   out.certificate = coordinator_.result_certificate(opened, *final_record);
   out.enclave_signer = registry_.enclave(opened.terms.enclave_id).signer;
   out.seed_commitment = opened.seed_commitment;
-  std::vector<Address> who;
-  std::vector<H256> roots, keys;
-  for (const session::Submission& s : coordinator_.submissions(opened)) {
-    who.push_back(s.contributor);
-    roots.push_back(s.blob_root);
-    keys.push_back(s.owner_key_hash);
-  }
-  out.seal_hash = session::seal_hash(opened.session_hash, who, roots, keys);
+  out.seal_hash = session::seal_hash(opened.session_hash, coordinator_.submissions(opened));
   return out;
 }
 

@@ -30,6 +30,14 @@ struct Events {
   std::function<void(std::string_view verb, uint64_t done, uint64_t total)> progress;
 };
 
+// What an enclave takes, in bytes of plaintext, as its operator's service says.
+struct ContributionLimits {
+  uint64_t contribution = 0;
+  uint64_t session = 0;  // shared evenly by the participants
+
+  uint64_t each_of(size_t participants) const;
+};
+
 // Every link from the quote to the terms; the first that is broken decides.
 struct EnclaveVerification {
   tee::Verification quote;
@@ -38,6 +46,7 @@ struct EnclaveVerification {
   H256 code_hash;
   Address signer;
   bool simulated = false;
+  std::optional<ContributionLimits> limits;  // nothing where the service does not say
 
   bool accepted() const;
   // Throws Error{kAttestation} naming the broken link.
@@ -146,6 +155,8 @@ struct Status {
   std::vector<session::Submission> submissions;
   std::vector<session::SlashRecord> slashes;
   std::optional<session::FinalRecord> result;
+  std::optional<session::AbortRecord> aborted;
+  std::optional<session::FailRecord> failed;
   std::vector<session::ContributorVerdict> verdicts;
   evm::Currency currency;  // what stakes are in
 };
@@ -248,6 +259,7 @@ class Client {
   struct OperatorsPart {
     tee::Evidence evidence;
     tee::Collateral collateral;
+    std::optional<ContributionLimits> limits;
   };
   // The newest registration or renewal on chain. Throws Error{kAttestation} if there is none, or if
   // other contracts made all of them.
@@ -263,12 +275,6 @@ class Client {
   // The quote with the event log and collateral of the enclave's service; from the chain and from
   // Intel if none answers.
   OperatorsPart ask_operator(const H256& enclave_id, const OnChain& chain);
-  // Gives `read` what a service says of this enclave (/v1/enclave), until one is understood; else
-  // false, and why.
-  using ServiceReader = std::function<void(const Json& answer, const std::string& url)>;
-  bool with_service_of(const H256& enclave_id, const ServiceReader& read, std::string& why);
-  // What the enclave takes from each contributor, as its service says; nothing where none answers.
-  std::optional<uint64_t> contribution_limit(const session::SessionTerms& terms);
   Json ask_enclave(const std::string& url, const std::string& path, const Json* body = nullptr);
 
   Network network_;

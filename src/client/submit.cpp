@@ -113,11 +113,12 @@ SubmitPlan Client::plan_submission(const evm::U256& session_id, const fs::path& 
 }
 
 void Client::require_fits(const SubmitPlan& plan, const fs::path& data) {
-  const auto limit = contribution_limit(plan.opened.terms);
-  if (limit && plan.data.bytes > *limit) {
+  if (!plan.enclave.limits) return;
+  const uint64_t limit = plan.enclave.limits->each_of(plan.opened.terms.participants.size());
+  if (plan.data.bytes > limit) {
     throw Error(ErrorCode::kBadInput,
                 data.filename().string() + " has " + std::to_string(plan.data.bytes) +
-                    " bytes; this enclave takes " + std::to_string(*limit) +
+                    " bytes; this enclave takes " + std::to_string(limit) +
                     " from each contributor to this session",
                 "drop rows: more would be left out, and you with them");
   }

@@ -53,6 +53,13 @@ bool binds(const tee::Evidence& evidence, const tee::Quote& quote, const Address
   return says.signer == signer && std::ranges::equal(says.nonce, crypto::keccak256(ext).bytes);
 }
 
+std::optional<ContributionLimits> limits_from(const Json& answer, const std::string& url) {
+  if (!answer.contains("limits")) return std::nullopt;  // the operator need not say
+  const Json& limits = answer["limits"];
+  return ContributionLimits{json_uint(limits, "contributionBytes", url),
+                            json_uint(limits, "sessionBytes", url)};
+}
+
 // Which release this code is, as a sentence; empty if none.
 std::string release_of(const Network& network, const H256& code, bool simulated) {
   for (const Release& release : published_releases()) {
@@ -65,6 +72,10 @@ std::string release_of(const Network& network, const H256& code, bool simulated)
 }
 
 }  // namespace
+
+uint64_t ContributionLimits::each_of(size_t participants) const {
+  return std::min(contribution, session / participants);
+}
 
 bool EnclaveVerification::accepted() const {
   return quote.accepted &&
@@ -143,6 +154,7 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   out.quote = tee::verify(theirs.evidence, theirs.collateral, anchor, std::time(nullptr), policy,
                           guard.get());
   out.simulated = out.quote.simulated;
+  out.limits = theirs.limits;
 
   Chain chain(out.links, out.quote.accepted);
   const Bytes ext_bytes = ext_of(known.newest, record.signer);
@@ -185,39 +197,31 @@ EnclaveVerification Client::verify_enclave(const H256& id, const session::Sessio
   return out;
 }
 
-bool Client::with_service_of(const H256& enclave_id, const ServiceReader& read, std::string& why) {
-  why = "no enclave service is configured";
+Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const OnChain& chain) {
+  std::optional<OperatorsPart> said;
+  std::string why = "no enclave service is configured";
   for (const std::string& url : network_.enclave_urls) {
     try {
       const Json answer = ask_enclave(url, "/v1/enclave");
       if (h256_from_hex(json_string(answer, "enclaveId", url)) != enclave_id) continue;
-      read(answer, url);
-      return true;
+      said = OperatorsPart{tee::evidence_from_json(answer),
+                           tee::collateral_from_json(json_member(answer, "collateral", url)),
+                           limits_from(answer, url)};
+      break;
     } catch (const Error& e) {
       why = e.what();
     }
   }
-  return false;
-}
-
-Client::OperatorsPart Client::ask_operator(const H256& enclave_id, const OnChain& chain) {
-  const session::Registry::Registration& newest = chain.newest;
-  OperatorsPart out;
-  std::string why;
-  const auto read = [&](const Json& answer, const std::string& url) {
-    out = {tee::evidence_from_json(answer),
-           tee::collateral_from_json(json_member(answer, "collateral", url))};
-    // A log belongs to one quote. That of another is left out, and the quote stands alone.
-    if (!tee::same_quote(out.evidence.quote, newest.quote)) out.evidence = {};
-  };
-  const bool answered = with_service_of(enclave_id, read, why);
-  if (!answered && network_.development_root) {
+  if (!said && network_.development_root) {
     throw Error(ErrorCode::kNetwork, "no collateral for the enclave's quote: " + why,
                 "check enclaveUrls in the network file");
   }
+  OperatorsPart out = said.value_or(OperatorsPart{});
+  // A log belongs to one quote. That of another is left out, and the quote stands alone.
+  if (!tee::same_quote(out.evidence.quote, chain.newest.quote)) out.evidence = {};
   if (out.evidence.quote.empty()) out.evidence.quote = whole_quote(chain);
-  out.evidence.runtime_data = newest.runtime_data;
-  if (!answered) {
+  out.evidence.runtime_data = chain.newest.runtime_data;
+  if (!said) {
     tee::CollateralSource intel({.cache_dir = cache_dir() / "collateral"});
     out.collateral = intel.get(tee::parse_quote(out.evidence.quote), std::time(nullptr));
   }
@@ -243,18 +247,6 @@ Json Client::ask_enclave(const std::string& url, const std::string& path, const 
   }
   throw Error(ErrorCode::kNetwork,
               url + path + " answered with HTTP status " + std::to_string(response.status));
-}
-
-std::optional<uint64_t> Client::contribution_limit(const session::SessionTerms& terms) {
-  std::optional<uint64_t> limit;
-  std::string unasked;  // the operator need not say
-  const auto read = [&](const Json& answer, const std::string& url) {
-    const Json& limits = json_member(answer, "limits", url);
-    limit = std::min(json_uint(limits, "contributionBytes", url),
-                     json_uint(limits, "sessionBytes", url) / terms.participants.size());
-  };
-  with_service_of(terms.enclave_id, read, unasked);
-  return limit;
 }
 
 Json Client::enclave_status(const evm::U256& session_id) {

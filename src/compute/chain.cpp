@@ -13,11 +13,6 @@ extern const std::string_view kFineTuningAbiJson;
 
 namespace {
 
-std::shared_ptr<const evm::ContractAbi> load(std::string_view json, std::string_view what) {
-  return std::make_shared<const evm::ContractAbi>(
-      evm::ContractAbi::from_json(parse_json(json, what), what));
-}
-
 // The result, or nothing if the contract says with one of these errors that there is none.
 template <class F>
 auto unless(std::initializer_list<std::string_view> absent, F read)
@@ -82,12 +77,12 @@ AccountView account_from(const evm::Value& v) {
 }  // namespace
 
 std::shared_ptr<const evm::ContractAbi> ledger_abi() {
-  static const auto abi = load(kLedgerAbiJson, "LedgerManager");
+  static const auto abi = evm::load_abi(kLedgerAbiJson, "LedgerManager");
   return abi;
 }
 
 std::shared_ptr<const evm::ContractAbi> fine_tuning_abi() {
-  static const auto abi = load(kFineTuningAbiJson, "FineTuningServing");
+  static const auto abi = evm::load_abi(kFineTuningAbiJson, "FineTuningServing");
   return abi;
 }
 

@@ -214,6 +214,10 @@ std::string ContractAbi::decode_revert(ByteView data) const {
   return revert_text(find_revert(data), data);
 }
 
+std::shared_ptr<const ContractAbi> load_abi(std::string_view json, std::string_view what) {
+  return std::make_shared<const ContractAbi>(ContractAbi::from_json(parse_json(json, what), what));
+}
+
 std::optional<Revert> AbiRegistry::find_revert(ByteView data) const {
   if (data.size() < 4) return std::nullopt;
   for (const ContractAbi& abi : abis_) {

@@ -53,6 +53,9 @@ class ContractAbi {
   std::vector<Param> constructor_;
 };
 
+// ContractAbi::from_json of a text, for interfaces that are compiled in and shared.
+std::shared_ptr<const ContractAbi> load_abi(std::string_view json, std::string_view what);
+
 // The interfaces that an application talks to, asked in order for the meaning of a revert.
 class AbiRegistry {
  public:

@@ -68,6 +68,9 @@ struct Submission {
   H256 owner_key_hash;
 };
 
+// Of submissions in sealing order, as submissions() below has them.
+H256 seal_hash(const H256& session_hash, const std::vector<Submission>& submissions);
+
 struct ContributionView {
   bool participant = false;
   uint32_t order = 0;  // from 1; 0: never submitted
@@ -99,6 +102,18 @@ struct FinalRecord {
   uint64_t block = 0;
 };
 
+// How a session without a result ended.
+struct AbortRecord {
+  AbortReason reason{};
+  H256 gate_root;  // zero where the gate never ran
+  H256 tx_hash;
+};
+struct FailRecord {
+  bool excused = false;  // the enclave was revoked: the operator keeps the bond
+  evm::U256 bond_share;  // native, to each sealed contributor that was not slashed
+  H256 tx_hash;
+};
+
 // Reads are consistent with the block they are made at, no more; writes throw RevertError with the
 // contract's own error. `from_block`: where its logs begin.
 class Coordinator {
@@ -121,6 +136,8 @@ class Coordinator {
   std::vector<Submission> submissions(const OpenedSession& session) const;
   std::vector<SlashRecord> slashes(const OpenedSession& session) const;
   std::optional<FinalRecord> final_record(const OpenedSession& session) const;
+  std::optional<AbortRecord> abort_record(const OpenedSession& session) const;
+  std::optional<FailRecord> fail_record(const OpenedSession& session) const;
   std::vector<ContributorVerdict> verdicts(const OpenedSession& session) const;
   // The certificate and signature that the transaction of `record` brought. Throws
   // Error{kUnsupported} if a contract brought it, so that it is not the transaction's own input.

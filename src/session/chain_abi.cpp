@@ -12,41 +12,32 @@ extern const std::string_view kDcapAbiJson;
 extern const std::string_view kKeyVerifierAbiJson;
 extern const std::string_view kFlowAbiJson;
 
-namespace {
-
-std::shared_ptr<const evm::ContractAbi> load(std::string_view json, std::string_view what) {
-  return std::make_shared<const evm::ContractAbi>(
-      evm::ContractAbi::from_json(parse_json(json, what), what));
-}
-
-}  // namespace
-
 std::shared_ptr<const evm::ContractAbi> coordinator_abi() {
-  static const auto abi = load(kCoordinatorAbiJson, "FFECoordinator");
+  static const auto abi = evm::load_abi(kCoordinatorAbiJson, "FFECoordinator");
   return abi;
 }
 
 std::shared_ptr<const evm::ContractAbi> registry_abi() {
-  static const auto abi = load(kRegistryAbiJson, "EnclaveRegistry");
+  static const auto abi = evm::load_abi(kRegistryAbiJson, "EnclaveRegistry");
   return abi;
 }
 
 std::shared_ptr<const evm::ContractAbi> inft_abi() {
-  static const auto abi = load(kInftAbiJson, "CoOwnedINFT");
+  static const auto abi = evm::load_abi(kInftAbiJson, "CoOwnedINFT");
   return abi;
 }
 
 std::shared_ptr<const evm::ContractAbi> dcap_abi() {
-  static const auto abi = load(kDcapAbiJson, "DcapVerifier");
+  static const auto abi = evm::load_abi(kDcapAbiJson, "DcapVerifier");
   return abi;
 }
 
 std::shared_ptr<const evm::AbiRegistry> contract_errors() {
   static const auto registry = [] {
     auto all = std::make_shared<evm::AbiRegistry>();
-    for (const auto& abi :
-         {coordinator_abi(), registry_abi(), inft_abi(), dcap_abi(),
-          load(kKeyVerifierAbiJson, "ERC7857Verifier"), load(kFlowAbiJson, "ZeroGFlow")}) {
+    for (const auto& abi : {coordinator_abi(), registry_abi(), inft_abi(), dcap_abi(),
+                            evm::load_abi(kKeyVerifierAbiJson, "ERC7857Verifier"),
+                            evm::load_abi(kFlowAbiJson, "ZeroGFlow")}) {
       all->add(*abi);
     }
     all->add(evm::ContractAbi::from_signatures(

@@ -155,6 +155,17 @@ std::vector<SlashRecord> Coordinator::slashes(const OpenedSession& session) cons
   return out;
 }
 
+H256 seal_hash(const H256& session_hash, const std::vector<Submission>& submissions) {
+  std::vector<Address> who;
+  std::vector<H256> roots, keys;
+  for (const Submission& s : submissions) {
+    who.push_back(s.contributor);
+    roots.push_back(s.blob_root);
+    keys.push_back(s.owner_key_hash);
+  }
+  return seal_hash(session_hash, who, roots, keys);
+}
+
 std::optional<FinalRecord> Coordinator::final_record(const OpenedSession& session) const {
   auto logs = contract_.logs("Finalized", session.block, std::nullopt, {evm::Value(session.id)});
   if (logs.empty()) return std::nullopt;
@@ -170,6 +181,21 @@ std::optional<FinalRecord> Coordinator::final_record(const OpenedSession& sessio
   out.tx_hash = logs.front().log.tx_hash;
   out.block = logs.front().log.block_number;
   return out;
+}
+
+std::optional<AbortRecord> Coordinator::abort_record(const OpenedSession& session) const {
+  auto logs = contract_.logs("Aborted", session.block, std::nullopt, {evm::Value(session.id)});
+  if (logs.empty()) return std::nullopt;
+  const evm::Value& e = logs.front().arguments;
+  return AbortRecord{abort_reason_from_number(e["reason"].as_u64()), e["gateRoot"].as_h256(),
+                     logs.front().log.tx_hash};
+}
+
+std::optional<FailRecord> Coordinator::fail_record(const OpenedSession& session) const {
+  auto logs = contract_.logs("Failed", session.block, std::nullopt, {evm::Value(session.id)});
+  if (logs.empty()) return std::nullopt;
+  const evm::Value& e = logs.front().arguments;
+  return FailRecord{e["excused"].as_bool(), e["bondShare"].as_u256(), logs.front().log.tx_hash};
 }
 
 std::vector<ContributorVerdict> Coordinator::verdicts(const OpenedSession& session) const {

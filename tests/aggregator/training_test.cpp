@@ -116,12 +116,15 @@ TEST_F(JointTrainingTest, TheLossFallsAndEverythingIsCounted) {
   FFE_NEED_MODEL();
   std::vector<lm::Example> data = rows(16);
   uint64_t last = 0, total = 0, calls = 0;
-  JointTraining out = train_joint(*engine_, recipe(), data, rng(1), [&](uint64_t d, uint64_t t) {
-    EXPECT_GE(d, last);
-    last = d;
-    total = t;
-    ++calls;
-  });
+  JointTraining out = train_joint(*engine_, recipe(), data, rng(1),
+                                  [&](uint64_t d, uint64_t t, std::span<const int64_t> losses) {
+                                    EXPECT_EQ(losses.size(), calls)
+                                        << "the loss of each step so far";
+                                    EXPECT_GE(d, last);
+                                    last = d;
+                                    total = t;
+                                    ++calls;
+                                  });
   uint64_t tokens = 0, targets = 0;
   for (const lm::Example& row : data) {
     tokens += row.tokens.size();
@@ -211,6 +214,11 @@ TEST(StatusBoard, ShowsTheLastStageAndWhyItIsTriedAgain) {
   EXPECT_EQ(seven.at("total"), 10);
   EXPECT_GT(seven.at("updated").get<int64_t>(), 0);
   EXPECT_FALSE(seven.contains("error"));
+  EXPECT_FALSE(seven.contains("lossCurve"));
+  board.losses("7", std::vector<int64_t>{5'000'000, 4'000'000});
+  board.stage("7", "training", 4, 10);
+  EXPECT_EQ(board.session("7").at("lossCurve"), Json({5'000'000, 4'000'000}));
+  EXPECT_FALSE(board.all().at("7").contains("lossCurve"));
   board.error("7", "the storage does not answer");
   EXPECT_EQ(board.session("7").at("error"), "the storage does not answer");
   EXPECT_EQ(board.session("7").at("stage"), "training");

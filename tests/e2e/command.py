@@ -92,11 +92,11 @@ class User:
 
 
 @contextlib.contextmanager
-def devnet(user, *arguments):
+def devnet(user, *arguments, **environment):
     """The local network while the block runs; ended by `ffe devnet down`."""
     log = (user.home / "devnet.log").open("w+")
     process = subprocess.Popen(
-        [user.ffe, "devnet", "up", *map(str, arguments)], env=user.environment, text=True,
+        [user.ffe, "devnet", "up", *map(str, arguments)], env=user.environment | environment, text=True,
         stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
     )  # fmt: skip
     end = time.monotonic() + 120

@@ -1,6 +1,7 @@
 // The whole path that a client walks before it encrypts, on a local chain with the real contracts:
 // quote → binding → code → release → registry → terms. Each test breaks one link and expects that
 // link's name. The numbers are those of the attack table in docs/threat-model.md.
+#include <atomic>
 #include <gtest/gtest.h>
 
 #include "aggregator/registration.hpp"
@@ -86,11 +87,13 @@ class Service {
         registrar_(enclave_, journal_, platform, feed_, registry_, world.sender,
                    world.sender.address()) {
     server_.handle("GET", "/v1/enclave", [this](const auto&) {
+      ++asked;
       auto r = shown ? shown : registrar_.current();
       Json body = tee::to_json(r->evidence);
       body["enclaveId"] = to_hex0x(r->enclave_id.bytes);
       body["collateral"] =
           tee::to_json(collateral ? *collateral : feed_.get(tee::parse_quote(r->evidence.quote)));
+      if (!limits.is_null()) body["limits"] = limits;
       net::ServerResponse out;
       out.body = body.dump();
       return out;
@@ -106,6 +109,8 @@ class Service {
 
   std::optional<tee::Collateral> collateral;              // served instead of the current one
   std::shared_ptr<const aggregator::Registration> shown;  // the same for the evidence
+  Json limits;                                            // served, if any
+  std::atomic<int> asked = 0;
 
  private:
   static aggregator::Config config(const World& world) {
@@ -153,6 +158,24 @@ class EnclavePath : public ::testing::Test {
       if (link.state == tee::Check::failed) return link.name;
     }
     return "";
+  }
+  // Of two participants: the accounts 0 and 1.
+  static session::SessionTerms small_terms(Service& service, std::string_view salt) {
+    session::SessionTerms terms;
+    terms.enclave_id = service.registered();
+    terms.code_hash = world_->platform->code_hash();
+    terms.salt = crypto::keccak256(salt);
+    terms.submit_deadline = world_->rpc.latest_block().timestamp + 3600;
+    terms.deliver_period = 3600;
+    terms.quorum = terms.min_accepted = 2;
+    terms.max_rows = 100;
+    terms.participants = {Anvil::key(0).address(), Anvil::key(1).address()};
+    std::sort(terms.participants.begin(), terms.participants.end());
+    terms.stake = 1;
+    terms.slash_recipient = session::kBurnAddress;
+    terms.recipe = session::text_hash("recipe");
+    terms.base_model = session::text_hash("manifest");
+    return terms;
   }
   // What submit() does first: throws unless every link holds.
   static std::string refusal(const EnclaveVerification& v) {
@@ -471,20 +494,7 @@ TEST_F(EnclavePath, AFrontRunnerCannotRedirectThePayee) {
 // A session whose key was swapped on the way to the client.
 TEST_F(EnclavePath, ASwappedSessionKeyIsNotTheEnclaves) {
   auto service = serve();
-  session::SessionTerms terms;
-  terms.enclave_id = service->registered();
-  terms.code_hash = world_->platform->code_hash();
-  terms.salt = crypto::keccak256("a session");
-  terms.submit_deadline = world_->rpc.latest_block().timestamp + 3600;
-  terms.deliver_period = 3600;
-  terms.quorum = terms.min_accepted = 2;
-  terms.max_rows = 100;
-  terms.participants = {Anvil::key(0).address(), Anvil::key(1).address()};
-  std::sort(terms.participants.begin(), terms.participants.end());
-  terms.stake = 1;
-  terms.slash_recipient = session::kBurnAddress;
-  terms.recipe = session::text_hash("recipe");
-  terms.base_model = session::text_hash("manifest");
+  const session::SessionTerms terms = small_terms(*service, "a session");
   H256 tag = session::session_tag(31337, world_->deployment.coordinator, world_->sender.address(),
                                   terms.salt);
   aggregator::SessionOffer offer = service->enclave().offer(tag, terms);
@@ -526,6 +536,46 @@ TEST_F(EnclavePath, ASwappedSessionKeyIsNotTheEnclaves) {
   });
   EXPECT_EQ(e.code(), ErrorCode::kCorrupt);
   EXPECT_NE(std::string(e.what()).find("not signed by its enclave"), std::string::npos) << e.what();
+}
+
+// More than the enclave takes would be left out, and its contributor with it.
+TEST_F(EnclavePath, MoreRowsThanTheEnclaveTakesAreNotSubmitted) {
+  auto service = serve();
+  const session::SessionTerms terms = small_terms(*service, "a small session");
+  const H256 tag = session::session_tag(31337, world_->deployment.coordinator,
+                                        world_->sender.address(), terms.salt);
+  const aggregator::SessionOffer offer = service->enclave().offer(tag, terms);
+  session::Coordinator coordinator(world_->rpc, world_->deployment.coordinator,
+                                   world_->deployment.block);
+  const evm::U256 id =
+      coordinator
+          .open_session(world_->sender, terms, tag, offer.session_key, offer.seed_commitment,
+                        offer.signature, "recipe", "manifest")
+          .first;
+  const std::string row = "{\"prompt\":\"a\",\"completion\":\"b\"}\n";
+  const fs::path rows = world_->folder.path() / "rows.jsonl";
+  write(rows, row + row + row);
+  Client contributor = client(*service);
+  auto plan = [&](uint64_t contribution, uint64_t session) {
+    service->limits = {{"contributionBytes", contribution}, {"sessionBytes", session}};
+    return caught([&] { contributor.plan_submission(id, rows); });
+  };
+  // Whichever is less: the limit of one, or an even share of the session's.
+  for (auto [one, all] : {std::pair{3 * row.size() - 1, 1000 * row.size()},
+                          std::pair{1000 * row.size(), 6 * row.size() - 1}}) {
+    const Error refused = plan(one, all);
+    EXPECT_EQ(refused.code(), ErrorCode::kBadInput);
+    const std::string limit = std::to_string(3 * row.size() - 1);
+    EXPECT_NE(std::string(refused.what()).find("takes " + limit + " from each contributor"),
+              std::string::npos)
+        << refused.what();
+    EXPECT_FALSE(refused.hint().empty());
+  }
+  // At the limit it goes on, to the storage network, which does not exist here.
+  service->asked = 0;
+  const Error next = plan(3 * row.size(), 6 * row.size());
+  EXPECT_EQ(next.code(), ErrorCode::kNetwork) << next.what();
+  EXPECT_EQ(service->asked, 1) << "verified and measured with one answer";
 }
 
 // Last, because what is revoked on this chain stays revoked. Attacks 25 and 28: the machine's

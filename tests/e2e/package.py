@@ -1,8 +1,11 @@
-"""make deb and make install, as far as they can be tried without installing: listed, unpacked, run.
+"""make deb, make install and make tarball, as far as they can be tried without installing: listed,
+unpacked, run; the container's recipe, read.
 
 Usage: package.py BUILD
 """
 
+import fnmatch
+import json
 import os
 import pathlib
 import re
@@ -11,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIPPED = 77
 EXPECTED = {
     "usr/bin/ffe", "usr/bin/ffe-aggregator", "usr/share/ffe/contracts/FFECoordinator.json",
@@ -52,7 +56,7 @@ def check_package(build, work):
     }
     assert EXPECTED <= listed, EXPECTED - listed
     fields = run("dpkg-deb", "--field", package)
-    assert "Package: ffe\n" in fields and "libsecp256k1" in fields and "libcurl4" in fields, fields
+    assert "Package: ffe\n" in fields and "libcurl4" in fields, fields
     run("dpkg-deb", "--extract", package, work / "root")
     check_tree(work / "root", "usr")
     unit = work / "root/usr/lib/systemd/system/ffe-aggregator.service"
@@ -60,6 +64,53 @@ def check_package(build, work):
         text = unit.read_text().replace("/usr/bin/ffe-aggregator", f"{work}/root/usr/bin/ffe-aggregator")
         (work / "ffe-aggregator.service").write_text(text)
         run("systemd-analyze", "verify", "--man=no", work / "ffe-aggregator.service")
+
+
+def needed_by_table():
+    """Libraries that docs/guide/install.md says the machine must have."""
+    page = (ROOT / "docs/guide/install.md").read_text()
+    rows = re.findall(r"(?m)^\| `(lib[^|]*)` \|", page)
+    return {name.strip("` ") for row in rows for name in row.split(",")}
+
+
+def needed(program):
+    """The shared libraries that a program itself names."""
+    return set(re.findall(r"NEEDED.*\[(.*)\]", run("readelf", "-d", program)))
+
+
+def check_tarball(build, work):
+    """Unpacked anywhere it runs: with what it carries, and with what the guide says is needed."""
+    archive = run(ROOT / "scripts/tarball", build, work).strip()
+    run("tar", "--extract", "--file", archive, "--directory", work)
+    (root,) = (p for p in work.iterdir() if p.is_dir())
+    check_tree(root, "")
+    carried = {p.name for p in (root / "lib/ffe").iterdir()}
+    allowed = needed_by_table()
+    for program in ("ffe", "ffe-aggregator"):
+        names = needed(root / "bin" / program)
+        assert names <= carried | allowed, f"not in the guide: {names - carried - allowed}"
+        for line in run("ldd", root / "bin" / program).splitlines():
+            name, _, path = line.strip().partition(" => ")
+            assert "not found" not in line, line
+            assert name not in carried or path.startswith(str(root)), f"not its own: {line}"
+    assert not any(re.search("secp256k1|sqlite|pcre2|edit", n) for n in carried | allowed)
+    assert (root / "share/doc/ffe/licences/libfmt").exists()
+
+
+def check_recipe(build):
+    """Instructions, the package's name and the steps' shell; `make image-check` runs them."""
+    text = (ROOT / "packaging/Containerfile").read_text()
+    lines = re.sub(r"\\\n", " ", re.sub(r"(?m)^#.*\n", "", text)).splitlines()
+    words = [line.split(maxsplit=1) for line in lines if line.strip()]
+    assert [w[0] for w in words] == ["FROM", "COPY", "RUN", "ENV", "ENTRYPOINT"], words
+    by_word = dict(words)
+    assert by_word["FROM"] == "debian:12-slim"
+    pattern, target = by_word["COPY"].split()
+    names = [p.name for p in build.glob("ffe_*.deb")]
+    assert target == "/tmp/" and any(fnmatch.fnmatch(f"build/{n}", pattern) for n in names), names
+    run("sh", "-n", "-c", by_word["RUN"])
+    assert pattern.removeprefix("build/") in by_word["RUN"], "it installs what it copied"
+    assert json.loads(by_word["ENTRYPOINT"]) == ["ffe"]
 
 
 def check_install(build, work):
@@ -74,8 +125,11 @@ def main():
         if not shutil.which("dpkg-deb") or not shutil.which("dpkg-shlibdeps"):
             print("SKIPPED: no Debian tools (dpkg-dev)")
             sys.exit(SKIPPED)
-        (pathlib.Path(folder) / "package").mkdir()
+        for name in ("package", "tarball"):
+            (pathlib.Path(folder) / name).mkdir()
         check_package(build, pathlib.Path(folder) / "package")
+        check_recipe(pathlib.Path(folder) / "package")
+        check_tarball(build, pathlib.Path(folder) / "tarball")
 
 
 main()

@@ -7,15 +7,19 @@ import re
 import learned_model
 
 
-def poisoned(target):
+def shuffled(target, count):
     """Every answer belongs to another question."""
     draw = random.Random(5)
-    pairs = [draw.sample(learned_model.GROUPS, 2) for _ in range(128)]
+    pairs = [draw.sample(learned_model.GROUPS, 2) for _ in range(count)]
     rows = [
         {**learned_model.row(draw, asked), "completion": learned_model.row(draw, told)["completion"]}
         for asked, told in pairs
     ]
     return learned_model.write_rows(target, rows)
+
+
+def poisoned(target):
+    return shuffled(target, 128)
 
 
 def large_sample(target):
