@@ -32,7 +32,8 @@ void StatusBoard::over(const std::string& session, std::string stage, std::strin
   std::lock_guard lock(mutex_);
   SessionStatus& s = sessions_[session];
   if (s.stage != stage) log::info("session {}: {}", session, stage);
-  s = {std::move(stage), 0, 0, why.empty() ? s.error : std::move(why), std::time(nullptr)};
+  s = {std::move(stage),   0, 0, why.empty() ? s.error : std::move(why), std::time(nullptr),
+       std::move(s.losses)};
 }
 
 void StatusBoard::error(const std::string& session, std::string message) {

@@ -5,6 +5,7 @@ Usage: conditions.py FFE
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import time
 import command
 from terminal import on_terminal, visible_lines
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROW = '{"prompt":"a b c","completion":"d e f"}\n'
 
 
@@ -117,13 +119,49 @@ def test_statuses(user, rows):
     assert "--password-file" in refused and time.monotonic() - start < 5, refused
 
 
-def test_every_command_has_a_schema(user):
+def all_commands(user):
     def leaves(command):
         below = [leaf for sub in command["commands"] for leaf in leaves(sub)]
         return below or [command["command"]]
 
-    missing = set(leaves(user.json("help").json)) - set(user.schema["commands"])
+    return set(leaves(user.json("help").json))
+
+
+def test_every_command_has_a_schema(user):
+    missing = all_commands(user) - set(user.schema["commands"])
     assert not missing, missing
+
+
+def sources_of(test):
+    """The files of a test that docs/spec/cli.md names."""
+    kind, _, name = test.partition(".")
+    tests = ROOT / "tests"
+    files = {
+        "cli": sorted((tests / "cli").glob("*.cpp")),
+        "e2e": [tests / f"e2e/{name}.py"],
+        "page": [ROOT / f"docs/guide/{name}.md"],
+        "interop": [tests / f"interop/{name}/interop.mjs"],
+    }[kind]
+    assert files and all(f.exists() for f in files), f"no such test: {test}"
+    # What the scripts share does its part of the commands.
+    return files + ([tests / "e2e/command.py", tests / "e2e/small_session.py"] if kind == "e2e" else [])
+
+
+def test_every_command_has_a_test(user):
+    """By the table of docs/spec/cli.md; and one of the tests it names says the command's words."""
+    table = (ROOT / "docs/spec/cli.md").read_text().split("\n## Commands and the tests")[1].split("\n## ")[0]
+    tests_of = {}
+    for names, tests in re.findall(r"(?m)^\| (`.*`) \| (.*) \|$", table):
+        for name in re.findall(r"`([^`]*)`", names):
+            tests_of[f"ffe {name}"] = re.findall(r"`((?:cli|e2e|page|interop)(?:\.[\w-]+)?)`", tests)
+    commands = all_commands(user)
+    assert set(tests_of) == commands, set(tests_of) ^ commands
+    missing = []
+    for name, tests in tests_of.items():
+        texts = [f.read_text() for test in tests for f in sources_of(test)]
+        words = re.compile(r'"?[,\s]+"?'.join(map(re.escape, name.split()[1:])) + r"\b")
+        missing += [] if any(words.search(t) for t in texts) else [f"{name}: none of {tests} runs it"]
+    assert not missing, "\n".join(missing)
 
 
 def main(ffe, folder):
@@ -137,6 +175,7 @@ def main(ffe, folder):
     test_mounts(user, rows)
     test_statuses(user, rows)
     test_every_command_has_a_schema(user)
+    test_every_command_has_a_test(user)
     # Commands whose answers need no network, each against its schema.
     user.json("help")
     user.json("help", "exit-codes")
@@ -154,6 +193,7 @@ def main(ffe, folder):
     again = user.json("key", "import", "erin", user.home / "dave.hex",
                       "--password-file", user.home / "password")  # fmt: skip
     assert again.json["address"] == address
+    assert set(user.statuses) >= {0, 1, 2, 4, 6}, user.statuses  # 3, 5 and 7: session.py
 
 
 if __name__ == "__main__":

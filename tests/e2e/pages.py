@@ -18,7 +18,8 @@ A comment in front of a block says how else to take it:
 
 and <!-- run: COMMAND --> anywhere is a step that the reader need not see. A block that holds
 neither commands nor a mark is a mistake, if it names no other language. `ffe …` and `make …` in the
-prose must exist too. At the end stands what ran and what did not, and why.
+prose must exist too. At the end stands what ran and what did not, and why. With FFE_SHOW in the
+environment all output is printed.
 """
 
 import dataclasses
@@ -49,6 +50,7 @@ class Step:
     until: str = ""  # in the background
     file: str = ""
     hidden: bool = False
+    said: str = ""
 
 
 @dataclasses.dataclass
@@ -220,6 +222,7 @@ def take(shell, names, step):
     command = names.command(step.command)
     start = time.monotonic()
     status, out = shell.start(command, step.until) if step.until else shell.run(command)
+    step.said = out
     shown = "\n".join(step.expected)
     failed = any(line.startswith("error: ") for line in step.expected)
     where = f"line {step.line}: $ {command}\n{out}exit {status}"
@@ -279,6 +282,8 @@ def run_page(ffe, file, folder):
             if (line := take(shell, names, step)) is not None:
                 said.append(line)
                 print(line, flush=True)
+                if os.environ.get("FFE_SHOW"):
+                    print(step.said, flush=True)
     finally:
         shell.run("ffe devnet down -q 2> /dev/null; true")
         shell.end()

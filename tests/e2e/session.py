@@ -203,6 +203,7 @@ def main(ffe, folder):
         status, shown = live.result(timeout=60)
         assert status == 0 and "\x1b[J" in shown and "[Ready]" in shown, shown
         assert "[Checking]" in shown or "[Training]" in shown, shown
+        assert re.search(r"loss +[▁-█]+ +\d\.\d\d → \d\.\d\d nats", shown.split("[Ready]")[0]), shown
         taken = [take_home(user, session, name) for name in ("alice", "bob")]
         assert taken[0]["adapterSha256"] == taken[1]["adapterSha256"]
         user.json("download", session, "-o", user.home / "no", *user.sign("mallory"), status=4)
