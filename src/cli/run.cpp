@@ -12,6 +12,7 @@
 #include "cli/command_tree.hpp"
 #include "cli/help.hpp"
 #include "cli/text_layout.hpp"
+#include "session/chain.hpp"
 
 namespace ffe::cli {
 namespace {
@@ -84,6 +85,8 @@ int guarded(const std::function<Terminal&()>& terminal, const std::function<void
     return 0;
   } catch (const PipeClosed&) {
     return exit_status(ErrorCode::kFailed);
+  } catch (const evm::RevertError& e) {
+    return told(Error(e.code(), e.what(), session::revert_hint(e.name())));
   } catch (const Error& e) {
     return told(e);
   } catch (const std::filesystem::filesystem_error& e) {

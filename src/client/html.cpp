@@ -74,25 +74,27 @@ double log10_of(const std::string& decimal) {
 
 std::string log_bars(const std::vector<Bar>& bars, const std::vector<Limit>& limits,
                      const std::string& label) {
-  constexpr double kLeft = 110, kBar = 28;
+  constexpr double kLeft = 2, kRow = 48, kWords = 26;  // a name above each bar
   double top = 1;
   for (const Limit& l : limits) top = std::max(top, l.value + 1);
   for (const Bar& b : bars) top = std::max(top, b.value + 0.5);
   const double scale = (kWidth - kLeft - 20) / top;
-  const double bottom = kBar * static_cast<double>(bars.size()) + 12;
-  std::string out = svg(bottom + 20 * static_cast<double>(limits.size()) + 4, label);
-  double y = 8;
-  for (const Bar& b : bars) {
-    out += text(kLeft - 8, y + 15, "end", b.name) +
-           fmt::format("<rect class=\"{}\" x={} y={:.1f} width={:.1f} height={} rx=3 />", b.style,
-                       kLeft, y + 2, std::max(2.0, b.value * scale), kBar - 10);
-    y += kBar;
-  }
-  double words = bottom + 14;
+  const double bottom = kRow * static_cast<double>(bars.size()) + 12;
+  std::string out = svg(bottom + kWords * static_cast<double>(limits.size()) + 4, label);
+  double words = bottom + 18;
   for (const Limit& l : limits) {
     const double x = kLeft + l.value * scale;
-    out += line("limit", x, x, 4, words - 11) + text(x, words, "middle", l.text);
-    words += 20;
+    const bool right = x > kWidth / 2;
+    out += line("limit", x, x, 4, words + 2) +
+           text(right ? x - 8 : x + 8, words, right ? "end" : "start", l.text);
+    words += kWords;
+  }
+  double y = 8;
+  for (const Bar& b : bars) {
+    out += text(kLeft, y + 16, "start", b.name) +
+           fmt::format("<rect class=\"{}\" x={} y={:.1f} width={:.1f} height=18 rx=3 />", b.style,
+                       kLeft, y + 23, std::max(2.0, b.value * scale));
+    y += kRow;
   }
   return out + "</svg>";
 }
@@ -105,11 +107,12 @@ std::string dots(const std::vector<int64_t>& values, int64_t tolerance, const st
   };
   std::string out = svg(kHeight, label);
   for (double tick : {-0.5, 0.0, 0.5, 1.0}) {
-    out += line("grid", at(tick), at(tick), 6, kBase + 3) + text(at(tick), kHeight - 8,
-                                                                 tick < -0.4  ? "start"
-                                                                 : tick > 0.9 ? "end"
-                                                                              : "middle",
-                                                                 fmt::format("{:+.1f}", tick));
+    out += line("grid", at(tick), at(tick), 6, kBase + 3) +
+           text(at(tick), kHeight - 8,
+                tick < -0.4  ? "start"
+                : tick > 0.9 ? "end"
+                             : "middle",
+                tick == 0 ? "0" : fmt::format("{:+.1f}", tick));
   }
   // Dots that would lie on each other are piled up.
   std::vector<int> piles(static_cast<size_t>(kWidth / (2 * kDot)) + 1);
@@ -131,7 +134,7 @@ std::string dots(const std::vector<int64_t>& values, int64_t tolerance, const st
 
 std::string curve(const std::vector<double>& values, const std::string& label) {
   if (values.size() < 2) return "";
-  constexpr double kHeight = 220, kLeft = 44, kBottom = 30;
+  constexpr double kHeight = 220, kLeft = 62, kBottom = 30;
   const double top = std::ceil(std::max(1e-9, *std::ranges::max_element(values)) * 2) / 2;
   auto x_at = [&](size_t i) {
     return kLeft +

@@ -114,8 +114,9 @@ std::string rows_text(const session::RowCounts& c) {
 std::string stake_text(const SessionPage& p, const Address& who) {
   const session::SlashRecord* slash = slash_of(p, who);
   if (slash == nullptr) return "comes back: " + amount(p, p.status.opened.terms.stake);
-  return "<b class=bad>" + amount(p, slash->amount) + " lost</b>, " +
-         amount(p, p.status.opened.terms.stake - slash->amount) + " comes back";
+  const std::string lost = "<b class=bad>" + amount(p, slash->amount) + " lost</b>";
+  const evm::U256 rest = p.status.opened.terms.stake - slash->amount;
+  return rest.is_zero() ? lost + ", all of it" : lost + ", " + amount(p, rest) + " comes back";
 }
 
 std::string card(const SessionPage& p, const GateFinding& f, const session::TokenView* token) {

@@ -108,7 +108,7 @@ std::string revert_hint(std::string_view error_name) {
       {"ServiceNotExist", "look at the providers: ffe compute providers"},
       {"DeliverableNotExists", "the provider has not delivered this task yet"},
       {"CannotAcknowledgeSettledDeliverable",
-       "the time to acknowledge has passed: the provider took its penalty and keeps the key"},
+       "it is settled: acknowledged before, or too late, and then the provider took its penalty"},
       {"TooManyRefunds", "take back what is unlocked first, or wait for the lock time to pass"},
       {"CallFailed", "the fine-tuning contract refused the transfer: check the provider's address"},
   };

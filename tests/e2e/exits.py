@@ -153,6 +153,7 @@ def never_sealed(story):
     story.submit(session, "alice")
     refused = story.by("bob", "session", "expire", session, status=6)
     assert "NotExpired" in refused.json["error"]["message"], refused
+    assert "can still be sealed" in refused.json["error"]["hint"], refused
     refused = story.by("bob", "session", "seal", session, status=6)
     assert "SealNotOpen" in refused.json["error"]["message"], refused
     story.chain.forward(HOUR + 60)
