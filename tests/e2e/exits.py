@@ -250,11 +250,21 @@ def brought_by_hand(story):
     story.service.wait_for(unfit, "over: aborted")
     story.service.wait_for(poisoned, "over: settled")
     by_kind = {s: certificates(story, s) for s in (unfit, poisoned)}
+    files = [stored(story, poisoned, name) for name in ("artifactRoot", "gateRoot", "reportRoot")]
     story.service.stop()
     assert story.chain.call("evm_revert", sealed)
+    for file in files:  # what the chain forgot, the storage node forgets; anybody may store it again
+        story.by("stranger", "storage", "put", file)
     aborted(story, unfit, by_kind[unfit])
     slashed(story, poisoned, by_kind[poisoned])
     settled(story, poisoned, by_kind[poisoned])
+
+
+def stored(story, session, name):
+    file = story.user.home / name
+    root = story.user.json("session", "status", session).json["result"][name]
+    story.user.json("storage", "get", root, file)
+    return file
 
 
 def aborted(story, session, files):
@@ -274,7 +284,7 @@ def slashed(story, session, files):
     assert set(files) == {"rejection", "result"}, files
     story.by("stranger", "slash", int(session) + 1, files["rejection"], status=2)
     forged = json.loads(files["rejection"].read_text())
-    forged["contributor"] = story.addresses["alice"].lower()
+    forged["certificate"]["contributor"] = story.addresses["alice"].lower()
     (story.user.home / "forged.json").write_text(json.dumps(forged))
     story.by("stranger", "slash", session, story.user.home / "forged.json", status=6)
     assert story.user.json("session", "status", session).json["slashes"] == []
