@@ -321,7 +321,7 @@ def wrong_clock_of_the_service(story, session, clock):
     """Ahead, it seals too early: the contract refuses, and other sessions are served as before."""
     clock.write_text(str(5 * HOUR))
     other = story.open(["alice", "bob"], submit_for='"24h"')
-    story.service.wait_for(other, "waiting", 20)
+    story.service.wait_for(other, "waiting", 60)
     assert story.user.json("session", "status", session).json["state"] == "open"
     clock.write_text("0")
     story.by("opener", "session", "cancel", other)
