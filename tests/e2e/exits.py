@@ -281,7 +281,7 @@ def aborted(story, session, files):
 
 
 def slashed(story, session, files):
-    assert set(files) == {"rejection", "result"}, files
+    assert set(files) == {"rejection", "result"}, (files, files["result"].read_text())
     story.by("stranger", "slash", int(session) + 1, files["rejection"], status=2)
     forged = json.loads(files["rejection"].read_text())
     forged["certificate"]["contributor"] = story.addresses["alice"].lower()
