@@ -40,7 +40,8 @@ def write_terms(user, world, participants, name="TERMS.toml", **changes):
         "pool": json.dumps(str(world / "pool.jsonl")),
         "sample": json.dumps(str(world / "sample.jsonl")),
         # What shuffled rows do lies far enough above these tolerances for a proof in every run.
-        "harm_tolerance": "0.05", "relevance_tolerance": "0.05", "statistic": "2", "eval_pairs": "108", "quorum": "3", "epochs": "1",
+        "harm_tolerance": "0.05", "relevance_tolerance": "0.05", "statistic": "2", "eval_pairs": "104",
+        "quorum": "3", "epochs": "1",
         "tokens_per_step": "512", "sequence_length": "128", "numeric_path": '"f32"',
     } | changes  # fmt: skip
     text = file.read_text()
