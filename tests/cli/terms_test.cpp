@@ -112,15 +112,15 @@ TEST_F(Terms, NewWritesOnceAndCheckJudgesThePool) {
   const std::string terms = (folder_.path() / "TERMS.toml").string();
   run = ffe({"session", "check", terms});
   EXPECT_EQ(run.status, 1) << shown(run);
-  EXPECT_NE(run.err.find("has 150 usable pairs; these terms need 176"), std::string::npos)
+  EXPECT_NE(run.err.find("has 150 usable pairs; these terms need 240"), std::string::npos)
       << shown(run);
 
-  write("evaluation-pool.jsonl", pool(400));
+  write("evaluation-pool.jsonl", pool(600));
   run = ffe({"session", "check", terms, "--json"});
   EXPECT_EQ(run.status, 0) << shown(run);
   const Json advice = Json::parse(run.out);
-  EXPECT_EQ(advice["poolPairs"], 200);
-  EXPECT_EQ(advice["neededPairs"], 176);
+  EXPECT_EQ(advice["poolPairs"], 300);
+  EXPECT_EQ(advice["neededPairs"], 240);
   EXPECT_GT(advice["halfShuffledRejected"].get<double>(), 0.5);
   EXPECT_GE(advice["halfShuffledKeptOut"].get<double>(),
             advice["halfShuffledRejected"].get<double>());

@@ -144,7 +144,7 @@ def sources_of(test):
     }[kind]
     assert files and all(f.exists() for f in files), f"no such test: {test}"
     # What the scripts share does its part of the commands.
-    return files + ([tests / "e2e/command.py", tests / "e2e/small_session.py"] if kind == "e2e" else [])
+    return files + ([tests / "e2e/command.py", tests / "e2e/small_session.py", tests / "e2e/sealed.py"] if kind == "e2e" else [])
 
 
 def test_every_command_has_a_test(user):

@@ -541,17 +541,18 @@ TEST_F(EnclavePath, ASwappedSessionKeyIsNotTheEnclaves) {
 // More than the enclave takes would be left out, and its contributor with it.
 TEST_F(EnclavePath, MoreRowsThanTheEnclaveTakesAreNotSubmitted) {
   auto service = serve();
-  const session::SessionTerms terms = small_terms(*service, "a small session");
+  session::SessionTerms terms = small_terms(*service, "a small session");
+  const std::string recipe = session::to_text(session::Recipe{});
+  terms.recipe = session::text_hash(recipe);
   const H256 tag = session::session_tag(31337, world_->deployment.coordinator,
                                         world_->sender.address(), terms.salt);
   const aggregator::SessionOffer offer = service->enclave().offer(tag, terms);
   session::Coordinator coordinator(world_->rpc, world_->deployment.coordinator,
                                    world_->deployment.block);
-  const evm::U256 id =
-      coordinator
-          .open_session(world_->sender, terms, tag, offer.session_key, offer.seed_commitment,
-                        offer.signature, "recipe", "manifest")
-          .first;
+  const evm::U256 id = coordinator
+                           .open_session(world_->sender, terms, tag, offer.session_key,
+                                         offer.seed_commitment, offer.signature, recipe, "manifest")
+                           .first;
   const std::string row = "{\"prompt\":\"a\",\"completion\":\"b\"}\n";
   const fs::path rows = world_->folder.path() / "rows.jsonl";
   write(rows, row + row + row);
