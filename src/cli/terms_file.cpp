@@ -229,7 +229,7 @@ TermsAdvice advise(const client::OpenRequest& request) {
                                         static_cast<uint32_t>(request.participants.size()));
   out.shuffled = power.rejected;
   out.kept_out = power.rejected + power.excluded;
-  if (out.kept_out < 0.8) {
+  if (out.kept_out < 0.6) {
     out.warnings.push_back("with so few pairs the gate misses much: raise gate.eval_pairs");
   }
   if (request.submit_seconds < 600) {

@@ -253,7 +253,8 @@ def brought_by_hand(story):
     files = [stored(story, poisoned, name) for name in ("artifactRoot", "gateRoot", "reportRoot")]
     story.service.stop()
     assert story.chain.call("evm_revert", sealed)
-    for file in files:  # what the chain forgot, the storage node forgets; anybody may store it again
+    for root, file in files:  # what the chain forgot, the node forgets; anybody may store it again
+        forgotten(story, root)
         story.by("stranger", "storage", "put", file)
     aborted(story, unfit, by_kind[unfit])
     slashed(story, poisoned, by_kind[poisoned])
@@ -264,7 +265,18 @@ def stored(story, session, name):
     file = story.user.home / name
     root = story.user.json("session", "status", session).json["result"][name]
     story.user.json("storage", "get", root, file)
-    return file
+    return root, file
+
+
+def forgotten(story, root):
+    """Waits until the node has noticed; before that it has the file and would be sent nothing."""
+    again = story.user.home / "again"
+    deadline = time.monotonic() + 60
+    while story.user.run("storage", "get", root, again, status=None).status == 0:
+        assert time.monotonic() < deadline, "the storage node remembers what the chain forgot"
+        again.unlink()
+        story.chain.call("evm_mine")
+        time.sleep(0.5)
 
 
 def aborted(story, session, files):
