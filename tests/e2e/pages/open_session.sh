@@ -15,5 +15,5 @@ rows() { scripts/wordnet-rows "$@"; }
 (rows animal 24 400; rows plant 24 400) > public-sample.jsonl
 ffe session new -q > /dev/null
 sed -i -e "s/^participants = \[/&\"$(address alice)\", \"$(address bob)\"/" -e 's/^statistic = 1/statistic = 2/' \
-  -e 's/^eval_pairs = 128/eval_pairs = 64/' TERMS.toml
+  -e 's/^eval_pairs = 192/eval_pairs = 64/' TERMS.toml
 ffe session open --account opener -q
