@@ -265,6 +265,32 @@ async function ourFlow(net, provider, rpcUrl) {
   assert.equal(tasks[0].state, "Finished");
 }
 
+async function ourInference(net, provider, rpcUrl) {
+  const us = await account("asker", net.owner);
+  const where = [
+    ...us.options, "--rpc-url", rpcUrl, "--ledger", net.ledger, "--fine-tuning", net.serving,
+    "--inference-contract", net.inference,
+  ];
+  step("ffe: inference, sealed and plain");
+  const [service] = JSON.parse(await run("--json", "compute", "models", ...where.slice(us.options.length)));
+  assert.equal(service.model, "tiny");
+  await assert.rejects(run("compute", "chat", provider, "Hello", ...where), /ffe compute fund .* --inference/);
+  await run("compute", "fund", provider, "1", "--inference", ...where);
+  const answers = [];
+  for (const way of [[], ["--plain"]]) {
+    const answer = JSON.parse(
+      await run("--json", "compute", "chat", provider, "Hello", "--max-tokens", "8", ...way, ...where),
+    );
+    assert.equal(answer.sealed, way.length === 0);
+    assert.match(answer.signed, way.length === 0 ? /^zg-sig-v1\/e2ee-ct:/ : /^zg-sig-v1\/plain:/);
+    answers.push(answer.text);
+  }
+  assert.equal(answers[0], answers[1]);
+  // The adapters of both clients' tasks are there.
+  const adapters = JSON.parse(await run("--json", "compute", "adapters", provider, ...where));
+  assert.equal(adapters.length, 2);
+}
+
 async function main() {
   const port = 20000 + Math.floor(Math.random() * 20000);
   const rpcUrl = `http://127.0.0.1:${port}`;
@@ -294,6 +320,7 @@ async function main() {
   await officialFlow(rpc, net, operator.address);
   await ourFlow(net, operator.address, rpcUrl);
   await officialInference(rpc, net, operator.address);
+  await ourInference(net, operator.address, rpcUrl);
   step("ok");
 }
 
