@@ -266,6 +266,7 @@ void add_compute(CLI::App& app, Context& context) {
   add_compute_options(*retrieve_command, options->compute, true);
 
   add_compute_task(*compute, context);
+  add_compute_chat(*compute, context);
   add_compute_serve(*compute, context);
 }
 

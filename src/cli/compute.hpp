@@ -1,5 +1,5 @@
-// `ffe compute`: what its files share. Money is in compute.cpp, tasks in compute_task.cpp, the
-// provider's emulator in compute_serve.cpp.
+// `ffe compute`: what its files share. Money is in compute.cpp, tasks in compute_task.cpp,
+// inference in compute_chat.cpp, the provider's emulator in compute_serve.cpp.
 #pragma once
 
 #include "cli/account.hpp"
@@ -45,6 +45,7 @@ struct ComputeSession {
 void with_compute_hints(const std::function<void()>& work);
 
 void add_compute_task(CLI::App& compute, Context& context);
+void add_compute_chat(CLI::App& compute, Context& context);
 void add_compute_serve(CLI::App& compute, Context& context);
 
 }  // namespace ffe::cli

@@ -141,9 +141,8 @@ INSTANTIATE_TEST_SUITE_P(Faults, Lies,
 
 TEST_F(Broker, AStreamThatBreaksOffIsNoAnswer) {
   Inference net({Fault::kCutStream});
-  const std::string error = error_of([&] {
-    net.client().stream(kQuestion, [](const Json&) { return true; });
-  });
+  const std::string error =
+      error_of([&] { net.client().stream(kQuestion, [](const Json&) { return true; }); });
   EXPECT_TRUE(code(error) == "network" || code(error) == "corrupt") << error;
 }
 
@@ -167,8 +166,9 @@ TEST_F(Broker, TokensThatAreVoidAreRefusedAndMadeAnew) {
     request.body = body.dump();
     return net::HttpClient().send(request).status;
   };
-  compute::SessionToken token{net.net_.user_->address(), provider, now - 7'200'000, now + 60'000,
-                              "0123-abc", 1, compute::SessionToken::kEphemeral};
+  compute::SessionToken token{
+      net.net_.user_->address(),        provider, now - 7'200'000, now + 60'000, "0123-abc", 1,
+      compute::SessionToken::kEphemeral};
   EXPECT_EQ(status(token, net.net_.user_->key()), 200);
   compute::SessionToken old = token;
   old.expires_at = now - 1000;
@@ -190,9 +190,8 @@ TEST_F(Broker, WithoutMoneyOrAcknowledgementNothingIsSent) {
   EXPECT_EQ(code(error), "chain") << error;
   EXPECT_NE(hint_of([&] { net.client().chat(kQuestion); }).find("--inference"), std::string::npos);
   auto stranger = net.net_.funded();
-  error = error_of([&] {
-    BrokerClient(*net.net_.rpc_, net.contract_, stranger->address(), stranger->key());
-  });
+  error = error_of(
+      [&] { BrokerClient(*net.net_.rpc_, net.contract_, stranger->address(), stranger->key()); });
   EXPECT_EQ(code(error), "usage") << error;
   // Another signer on the chain than in the quote.
   evm::Sender owner(*net.net_.rpc_, Network::testing_owner());
@@ -231,8 +230,8 @@ TEST(AdapterName, IsTheOfficialSdks) {
   EXPECT_EQ(compute::adapter_name("Qwen2.5-0.5B-Instruct",
                                   compute::TaskId::parse("1f6fef2b-e0fa-4bc9-b506-95f66b8cfa19")),
             "ft-Qwen2-5-0-5B-Instruct-1f6fef2b-e0f");
-  EXPECT_EQ(compute::adapter_name("/a b.c/", compute::TaskId::parse(
-                                                 "1f6fef2b-e0fa-4bc9-b506-95f66b8cfa19")),
+  EXPECT_EQ(compute::adapter_name("/a b.c/",
+                                  compute::TaskId::parse("1f6fef2b-e0fa-4bc9-b506-95f66b8cfa19")),
             "ft-a-b-c-1f6fef2b-e0f");
 }
 
