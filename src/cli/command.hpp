@@ -36,7 +36,7 @@ void add_submit(CLI::App& app, Context& context);
 void add_token(CLI::App& app, Context& context);  // authorize, transfer
 void add_attest(CLI::App& app, Context& context);
 void add_bond(CLI::App& app, Context& context);
-void add_compute(CLI::App& app, Context& context);  // providers, models, chat, task, …
+void add_compute(CLI::App& app, Context& context);  // providers, fund, status, task, serve
 void add_devnet(CLI::App& app, Context& context);   // devnet, deploy
 void add_doctor(CLI::App& app, Context& context);
 void add_train(CLI::App& app, Context& context);

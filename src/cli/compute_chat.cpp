@@ -45,10 +45,11 @@ void models(const Options& o, Terminal& terminal) {
                     {"verifiability", s.verifiability},
                     {"teeSigner", crypto::checksum_address(s.tee_signer)},
                     {"acknowledgedBy0G", s.tee_signer_acknowledged}});
-    text += fmt::format("{}{}  {}  {} {}  {} in, {} out (0G per million tokens)  {}",
+    text += fmt::format("{}{}  {}  {} {}  {} in, {} out (0G per million tokens)  {}{}",
                         text.empty() ? "" : "\n", crypto::checksum_address(s.provider), s.type,
                         s.model, s.verifiability.empty() ? "unverified" : s.verifiability,
-                        per_million(s.input_price), per_million(s.output_price), s.url);
+                        per_million(s.input_price), per_million(s.output_price), s.url,
+                        s.tee_signer_acknowledged ? "" : "  not acknowledged by 0G");
   }
   if (terminal.json()) return terminal.result(list.dump());
   if (text.empty()) return terminal.note("no provider offers inference here");

@@ -10,6 +10,7 @@
 #include "compute/task_run.hpp"
 #include "crypto/random.hpp"
 #include "e2ee/proof.hpp"
+#include "inference/url_part.hpp"
 
 namespace ffe::inference {
 namespace {
@@ -38,10 +39,17 @@ std::string without_slash(std::string url) {
   return url;
 }
 
+// Empty where there is none, or something else than text.
+std::string optional_string(const Json& json, const char* name) {
+  if (!json.is_object()) return {};
+  const auto it = json.find(name);
+  return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
+}
+
 // A broker that answers with another model than was asked for may be asked about another price.
 void require_model(const Json& body, const Json& request) {
   const std::string asked = json_string(request, "model", "request");
-  const std::string got = body.is_object() ? body.value("model", std::string()) : std::string();
+  const std::string got = optional_string(body, "model");
   if (got == asked) return;
   throw Error(
       ErrorCode::kCorrupt,
@@ -67,9 +75,9 @@ BrokerAdapter adapter_from(const Json& json) {
   BrokerAdapter out;
   out.name = json_string(json, "adapterName", what);
   out.state = json_string(json, "state", what);
-  out.task = json.value("taskId", std::string());
-  out.base_model = json.value("baseModel", std::string());
-  out.error = json.value("error", std::string());
+  out.task = optional_string(json, "taskId");
+  out.base_model = optional_string(json, "baseModel");
+  out.error = optional_string(json, "error");
   return out;
 }
 
@@ -227,7 +235,8 @@ AnswerProof BrokerClient::proof_of(const std::string& key, const std::string& mo
   for (int i = 0; i < kSignatureAttempts; ++i) {
     if (i != 0) pause(kSignaturePause);
     net::HttpRequest request;
-    request.url = service_.url + "/v1/proxy/signature/" + key + "?model=" + model;
+    request.url =
+        service_.url + "/v1/proxy/signature/" + url_part(key) + "?model=" + url_part(model);
     request.max_body = 1 << 16;
     request.timeout_ms = 30'000;
     found = http_.send(request);
@@ -252,13 +261,11 @@ SealedAnswer BrokerClient::chat_plain(const Json& request) {
   out.body = parse_json(response.body, "answer");
   require_model(out.body, whole);
   const std::string key = header(response, "zg-res-key");
-  if (key.empty() || !std::all_of(key.begin(), key.end(), [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-';
-      })) {
+  if (key.empty()) {
     throw Error(ErrorCode::kCorrupt, "the answer has no key to ask for its signature with",
                 "do not use this answer");
   }
-  out.proof = proof_of(key, service_.model);
+  out.proof = proof_of(key, json_string(whole, "model", "request"));
   e2ee::check_proof(out.proof.text, out.proof.signature, e2ee::Scheme::kPlain,
                     e2ee::plain_hash(whole), e2ee::plain_hash(out.body), service_.answer_signer());
   return out;

@@ -6,6 +6,7 @@
 
 #include "base/hex.hpp"
 #include "inference/sse.hpp"
+#include "inference/url_part.hpp"
 
 namespace ffe::inference {
 namespace {
@@ -41,21 +42,6 @@ Json lenient_json(const std::string& body) {
   }
   throw refusal_from_answer(response.status, header(response, "retry-after"), body,
                             "the enclave's service refused");
-}
-
-// A key goes into a URL's path and query.
-std::string url_part(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.') {
-      out += c;
-    } else {
-      const auto b = static_cast<unsigned char>(c);
-      out += {'%', kDigits[b >> 4], kDigits[b & 15]};
-    }
-  }
-  return out;
 }
 
 e2ee::SealedRequest sealed(const Json& request, const SealedEndpoint& endpoint) {

@@ -120,9 +120,13 @@ class Lies : public WithNetwork, public ::testing::WithParamInterface<Lie> {};
 TEST_P(Lies, AreNotBelieved) {
   Inference net({GetParam().fault});
   BrokerClient client = net.client();
-  for (const bool sealed : {true, false}) {
-    const std::string error =
-        error_of([&] { sealed ? client.chat(kQuestion) : client.chat_plain(kQuestion); });
+  const std::function<void()> ways[] = {
+      [&] { client.chat(kQuestion); },
+      [&] { client.chat_plain(kQuestion); },
+      [&] { client.stream(kQuestion, [](const Json&) { return true; }); },
+  };
+  for (const auto& way : ways) {
+    const std::string error = error_of(way);
     EXPECT_EQ(code(error), "corrupt") << error;
     EXPECT_NE(error.find(GetParam().why), std::string::npos) << error;
   }
@@ -193,14 +197,21 @@ TEST_F(Broker, WithoutMoneyOrAcknowledgementNothingIsSent) {
   error = error_of(
       [&] { BrokerClient(*net.net_.rpc_, net.contract_, stranger->address(), stranger->key()); });
   EXPECT_EQ(code(error), "usage") << error;
-  // Another signer on the chain than in the quote.
-  evm::Sender owner(*net.net_.rpc_, Network::testing_owner());
-  compute::InferenceOffer offer{"http://127.0.0.1:9", "tiny", 1, 1, "{}", stranger->address()};
+  // Not acknowledged; then acknowledged, with another signer on the chain than in the quote.
+  const compute::InferenceOffer offer{net.net_.provider_->url(), "tiny", 1, 1, "{}",
+                                      stranger->address()};
   net.serving_->offer(*stranger, offer, evm::parse_ether("100"));
-  error = error_of([&] {
+  const auto verify = [&] {
     BrokerClient(*net.net_.rpc_, net.contract_, stranger->address(), stranger->key()).verify();
-  });
+  };
+  error = error_of(verify);
   EXPECT_EQ(code(error), "attestation") << error;
+  EXPECT_NE(error.find("not acknowledged"), std::string::npos) << error;
+  evm::Sender owner(*net.net_.rpc_, Network::testing_owner());
+  net.serving_->acknowledge_signer_by_owner(owner, stranger->address());
+  error = error_of(verify);
+  EXPECT_EQ(code(error), "attestation") << error;
+  EXPECT_EQ(error.find("not acknowledged"), std::string::npos) << error;
 }
 
 TEST_F(Broker, AFineTunedAdapterIsDeployedAndIsItsOwnersAlone) {
