@@ -74,10 +74,10 @@ Address InferenceServiceView::answer_signer() const {
   const std::string what = "the service's additional information";
   const Json info = parse_json(additional_info, what);
   if (!info.is_object()) throw Error(ErrorCode::kBadInput, what + " is no JSON object");
-  const bool central = info.value("ProviderType", std::string()) == "centralized";
-  const std::string target = info.value("TargetTeeAddress", std::string());
-  if (info.value("TargetSeparated", false) && !central && !target.empty()) {
-    return crypto::parse_address(target);
+  const bool central = info.value("ProviderType", Json()) == "centralized";
+  const Json target = info.value("TargetTeeAddress", Json(""));
+  if (info.value("TargetSeparated", Json()) == true && !central && target != "") {
+    return crypto::parse_address(json_string(info, "TargetTeeAddress", what));
   }
   return tee_signer;
 }
