@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
 
   CLI::App* cost = app.add_subcommand("cost", "time of the gate over an epoch of training");
   add_model_options(cost, real, numeric);
+  cost->add_option("--most", real.most, "contributions")->check(CLI::Range(1, 8));
 
   CLI::App* shown = app.add_subcommand("tables", "results as Markdown");
   shown->add_option("--results", real.results)->required()->check(CLI::ExistingFile);

@@ -20,6 +20,7 @@ struct RealOptions {
   uint16_t eval_pairs = 96;
   size_t group = 4;    // contributions of one gate run: they share its base passes
   double minutes = 0;  // no new run begins after so many; 0: no limit
+  size_t most = 8;     // contributions whose cost is measured
   lm::NumericPath numeric = lm::NumericPath::kF32;
   int threads = 0;
 };
@@ -27,8 +28,8 @@ struct RealOptions {
 // Appends one result per contribution as its run ends; progress goes to stderr.
 void run_real(const RealOptions& options);
 
-// Seconds of the gate with 1, 2, 4 and 8 honest contributions, shared and one after the other, over
-// one epoch of the joint training on the same rows. Markdown.
+// Seconds of processor time of the gate with 1, 2, 4 … honest contributions (8 at most), shared and
+// one after the other, over one epoch of the joint training on the same rows. Markdown.
 std::string measure_cost(const RealOptions& options);
 
 }  // namespace ffe::bench
