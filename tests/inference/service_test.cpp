@@ -475,7 +475,7 @@ TEST_F(Narrow, AClientThatHangsUpIsNoticed) {
   LineParts parts = world_.parts(kToken, owner_, artifact_);
   const VerifiedEnclave enclave = world_.enclave();
   SealedEndpoint endpoint = world_.endpoint();
-  endpoint.timeout_ms = 25;  // far less than 900 tokens take
+  endpoint.timeout_ms = 10;  // far less than 900 tokens take
   SealedClient impatient(endpoint);
   compute::SessionToken token;
   token.user = owner_.address();
