@@ -1,7 +1,9 @@
 #include "base/interrupt.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <signal.h>
+#include <thread>
 #include <unistd.h>
 
 #include "base/error.hpp"
@@ -37,6 +39,14 @@ bool take_interrupt() {
 
 void check_interrupt() {
   if (interrupted()) throw Error(ErrorCode::kInterrupted, "interrupted");
+}
+
+void interruptible_sleep(std::chrono::milliseconds time) {
+  const auto until = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < until) {
+    check_interrupt();
+    std::this_thread::sleep_for(std::min(time, std::chrono::milliseconds(50)));
+  }
 }
 
 }  // namespace ffe

@@ -1,6 +1,8 @@
 // Ctrl-C and SIGTERM as a flag that long work looks at, so that everything is put away in order.
 #pragma once
 
+#include <chrono>
+
 namespace ffe {
 
 // SIGINT and SIGTERM set the flag; a second one ends the process at once.
@@ -10,5 +12,7 @@ bool interrupted();
 bool take_interrupt();
 // Throws Error{kInterrupted} once the flag is set.
 void check_interrupt();
+// Waits, looking at the flag meanwhile. Throws Error{kInterrupted} once it is set.
+void interruptible_sleep(std::chrono::milliseconds time);
 
 }  // namespace ffe

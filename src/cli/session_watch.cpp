@@ -1,8 +1,8 @@
 // ffe session watch: a view that is drawn over on a terminal, a line for each change elsewhere.
 #include <chrono>
+#include <cmath>
 #include <fmt/format.h>
 #include <map>
-#include <thread>
 #include <unistd.h>
 
 #include "base/interrupt.hpp"
@@ -151,14 +151,6 @@ void show_curve(client::Client& client, const evm::U256& id, Terminal& terminal)
   if (!losses.empty()) terminal.step("Loss", loss_text(losses, STDERR_FILENO));
 }
 
-void pause(double seconds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
-  while (std::chrono::steady_clock::now() < end) {
-    check_interrupt();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-}
-
 void watch(const Options& o, Terminal& terminal) {
   client::Client client = open_reader(o.network);
   const evm::U256 id = evm::U256::parse(o.session);
@@ -172,7 +164,7 @@ void watch(const Options& o, Terminal& terminal) {
       lines.show(view);
     }
     if (over(view)) break;
-    pause(o.interval);
+    interruptible_sleep(std::chrono::milliseconds(std::llround(1000 * o.interval)));
     try {
       view = look_at(client, id, false);
     } catch (const Error& e) {

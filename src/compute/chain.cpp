@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "compute/contract_answers.hpp"
 #include "compute/inference_chain.hpp"
 #include "crypto/address.hpp"
 
@@ -12,20 +13,6 @@ extern const std::string_view kLedgerAbiJson;
 extern const std::string_view kFineTuningAbiJson;
 
 namespace {
-
-// The result, or nothing if the contract says with one of these errors that there is none.
-template <class F>
-auto unless(std::initializer_list<std::string_view> absent, F read)
-    -> std::optional<decltype(read())> {
-  try {
-    return read();
-  } catch (const evm::RevertError& e) {
-    for (std::string_view name : absent) {
-      if (e.name() == name) return std::nullopt;
-    }
-    throw;
-  }
-}
 
 Bytes bytes_of(const evm::Value& value) {
   ByteView view = value.as_bytes();
@@ -61,10 +48,7 @@ AccountView account_from(const evm::Value& v) {
   a.balance = v["balance"].as_u256();
   a.pending_refund = v["pendingRefund"].as_u256();
   a.acknowledged = v["acknowledged"].as_bool();
-  if (a.pending_refund > a.balance) {
-    throw Error(ErrorCode::kCorrupt, "a sub-account asks back more than it has",
-                "the chain's endpoint gives contradictory answers: use another one");
-  }
+  check_refund(a.pending_refund, a.balance);
   // A ring: where it is full, the oldest lies at its head.
   const evm::Values& ring = v["deliverables"].items();
   uint64_t head = v["deliverablesHead"].as_u64();

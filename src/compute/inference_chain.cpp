@@ -1,6 +1,7 @@
 #include "compute/inference_chain.hpp"
 
 #include "base/json.hpp"
+#include "compute/contract_answers.hpp"
 #include "crypto/address.hpp"
 
 namespace ffe::compute {
@@ -34,22 +35,8 @@ InferenceAccountView account_from(const evm::Value& v) {
   a.acknowledged = v["acknowledged"].as_bool();
   a.generation = v["generation"].as_u64();
   a.revoked = v["revokedBitmap"].as_u256();
-  if (a.pending_refund > a.balance) {
-    throw Error(ErrorCode::kCorrupt, "a sub-account asks back more than it has",
-                "the chain's endpoint gives contradictory answers: use another one");
-  }
+  check_refund(a.pending_refund, a.balance);
   return a;
-}
-
-// The result, or nothing if the contract says that there is none.
-template <class F>
-auto unless(std::string_view absent, F read) -> std::optional<decltype(read())> {
-  try {
-    return read();
-  } catch (const evm::RevertError& e) {
-    if (e.name() == absent) return std::nullopt;
-    throw;
-  }
 }
 
 }  // namespace
@@ -97,13 +84,13 @@ std::vector<InferenceServiceView> InferenceServing::services() const {
 }
 
 std::optional<InferenceServiceView> InferenceServing::service(const Address& provider) const {
-  return unless("ServiceNotExist",
+  return unless({"ServiceNotExist"},
                 [&] { return service_from(contract_.call("getService", {provider})[0]); });
 }
 
 std::optional<InferenceAccountView> InferenceServing::account(const Address& user,
                                                               const Address& provider) const {
-  return unless("AccountNotExists", [&] {
+  return unless({"AccountNotExists"}, [&] {
     return account_from(contract_.call("getAccount", {user, provider})[0]);
   });
 }

@@ -2,7 +2,6 @@
 
 #include <ctime>
 #include <map>
-#include <thread>
 
 #include "base/file.hpp"
 #include "base/interrupt.hpp"
@@ -50,14 +49,6 @@ class Draft : public JobRecord {
   std::map<std::string, std::string> members_;
 };
 
-void pause(std::chrono::milliseconds time) {
-  auto until = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < until) {
-    check_interrupt();
-    std::this_thread::sleep_for(std::min(time, std::chrono::milliseconds(100)));
-  }
-}
-
 }  // namespace
 
 void Job::create(const fs::path& folder, const JobSpec& spec, uint64_t chain_id,
@@ -97,7 +88,7 @@ class Job::Impl {
         throw Error(ErrorCode::kSession, task_.waiting_for(),
                     "go on later: " + journal_.how_to_go_on());
       }
-      pause(options_.poll);
+      interruptible_sleep(options_.poll);
     }
     open(adapter);
     return adapter;

@@ -2,7 +2,6 @@
 
 #include <ctime>
 #include <fstream>
-#include <thread>
 
 #include "base/file.hpp"
 #include "base/hex.hpp"
@@ -61,14 +60,6 @@ void require_ok(const net::HttpRequest& request, const net::HttpResponse& answer
       answer.status,
       net::printable_url(request.url) + ": HTTP " + std::to_string(answer.status) + ": " + words,
       hint_for(words));
-}
-
-void pause(std::chrono::milliseconds time) {
-  auto until = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < until) {
-    check_interrupt();
-    std::this_thread::sleep_for(std::min(time, std::chrono::milliseconds(100)));
-  }
 }
 
 // 16 random bytes: no file holds them by chance.
@@ -195,7 +186,7 @@ net::HttpResponse ProviderClient::patient(const std::function<net::HttpRequest()
     } catch (const Error& e) {
       if (e.code() != ErrorCode::kNetwork || attempt >= options_.attempts) throw;
     }
-    pause(wait);
+    interruptible_sleep(wait);
     wait = std::min(wait * 2, options_.longest_pause);
   }
 }

@@ -1,6 +1,7 @@
 #include "compute/session_token.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/hex.hpp"
 #include "base/json.hpp"
@@ -27,6 +28,11 @@ bool good_nonce(std::string_view nonce) {
 }
 
 }  // namespace
+
+uint64_t now_ms() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
+}
 
 std::string token_text(const SessionToken& t) {
   if (!good_nonce(t.nonce)) {

@@ -22,6 +22,9 @@ struct SessionToken {
   bool operator==(const SessionToken&) const = default;
 };
 
+// Unix milliseconds by this machine's clock.
+uint64_t now_ms();
+
 // The JSON text that is signed: members in the order of 0G's SDK, addresses with checksum.
 std::string token_text(const SessionToken& token);
 // "Bearer app-sk-" + base64(text ‖ "|" ‖ signature). Throws Error{kKey} if `key` is not the user's.

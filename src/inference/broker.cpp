@@ -1,7 +1,6 @@
 #include "inference/broker.hpp"
 
 #include <algorithm>
-#include <thread>
 
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
@@ -10,6 +9,7 @@
 #include "compute/task_run.hpp"
 #include "crypto/random.hpp"
 #include "e2ee/proof.hpp"
+#include "inference/http_answer.hpp"
 #include "inference/url_part.hpp"
 
 namespace ffe::inference {
@@ -18,21 +18,6 @@ namespace {
 constexpr uint64_t kLocalChain = 31337;
 constexpr uint64_t kRenewBefore = 60'000;  // ms
 constexpr size_t kMaxAnswer = size_t{32} << 20;
-constexpr int kSignatureAttempts = 4;
-constexpr std::chrono::milliseconds kSignaturePause{250};
-
-uint64_t now_ms() {
-  auto time = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
-}
-
-void pause(std::chrono::milliseconds time) {
-  const auto until = std::chrono::steady_clock::now() + time;
-  while (std::chrono::steady_clock::now() < until) {
-    check_interrupt();
-    std::this_thread::sleep_for(std::min(time, std::chrono::milliseconds(50)));
-  }
-}
 
 std::string without_slash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
@@ -55,19 +40,6 @@ void require_model(const Json& body, const Json& request) {
       ErrorCode::kCorrupt,
       "the answer is of the model \"" + got.substr(0, 100) + "\"; asked for was \"" + asked + "\"",
       "the broker swapped the model: do not use this answer");
-}
-
-Json lenient(const std::string& body) {
-  try {
-    return parse_json(body, "answer");
-  } catch (const Error&) {
-    return nullptr;
-  }
-}
-
-std::string header(const net::HttpResponse& response, const std::string& name) {
-  const auto it = response.headers.find(name);
-  return it == response.headers.end() ? "" : it->second;
 }
 
 BrokerAdapter adapter_from(const Json& json) {
@@ -117,7 +89,7 @@ const compute::QuoteCheck& BrokerClient::verify() {
 
 // A fresh token where the last one ends soon; its generation is the account's now.
 std::string BrokerClient::authorization() {
-  if (token_ends_ > now_ms() + kRenewBefore) return token_;
+  if (token_ends_ > compute::now_ms() + kRenewBefore) return token_;
   const auto account = chain_.account(user_.address(), service_.provider);
   if (!account || account->free().is_zero()) {
     throw Error(ErrorCode::kChain, "there is no money at this provider for inference",
@@ -129,7 +101,7 @@ std::string BrokerClient::authorization() {
   compute::SessionToken token;
   token.user = user_.address();
   token.provider = service_.provider;
-  token.timestamp = now_ms();
+  token.timestamp = compute::now_ms();
   token.expires_at = token.timestamp + std::min<uint64_t>(options_.token_seconds, 86'400) * 1000;
   token.nonce = to_hex(random.bytes);
   token.generation = account->generation;
@@ -157,7 +129,7 @@ auto BrokerClient::insist(Call call) {
       const std::chrono::milliseconds asked = std::chrono::seconds(e.retry_after());
       const std::chrono::milliseconds next = std::max(asked, wait);
       if (!busy || std::chrono::steady_clock::now() + next > end) throw;
-      pause(next);
+      interruptible_sleep(next);
       wait *= 2;
     }
   }
@@ -226,31 +198,14 @@ net::HttpResponse BrokerClient::exchange(const std::string& method, const std::s
     net::HttpResponse response = http_.send(request);
     if (response.ok()) return response;
     throw refusal_from_answer(response.status, header(response, "retry-after"),
-                              lenient(response.body), "the broker refused");
+                              lenient_json(response.body), "the broker refused");
   });
 }
 
 AnswerProof BrokerClient::proof_of(const std::string& key, const std::string& model) {
-  net::HttpResponse found;
-  for (int i = 0; i < kSignatureAttempts; ++i) {
-    if (i != 0) pause(kSignaturePause);
-    net::HttpRequest request;
-    request.url =
-        service_.url + "/v1/proxy/signature/" + url_part(key) + "?model=" + url_part(model);
-    request.max_body = 1 << 16;
-    request.timeout_ms = 30'000;
-    found = http_.send(request);
-    if (found.status != 404) break;
-  }
-  if (!found.ok()) {
-    throw Error(ErrorCode::kCorrupt,
-                "the answer is not signed: its signature is not to be had (HTTP status " +
-                    std::to_string(found.status) + ")",
-                "do not use this answer");
-  }
-  const Json json = parse_json(found.body, "signature");
-  return {key, json_string(json, "text", "signature"),
-          fixed_from_hex<65>(json_string(json, "signature", "signature"))};
+  return fetch_signature(
+      http_, service_.url + "/v1/proxy/signature/" + url_part(key) + "?model=" + url_part(model),
+      key);
 }
 
 SealedAnswer BrokerClient::chat_plain(const Json& request) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "base/hex.hpp"
 #include "base/interrupt.hpp"
@@ -17,23 +16,10 @@ constexpr uint64_t kTokenLife = 600'000;  // ms
 constexpr size_t kPadTo = 256;            // bytes of a request, so that its length tells little
 constexpr int kWaits = 5;
 
-uint64_t now_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
-
 Json names(const std::vector<Address>& users) {
   Json out = Json::array();
   for (const Address& user : users) out.push_back(crypto::checksum_address(user));
   return out;
-}
-
-void sleep_for(int seconds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
-  while (std::chrono::steady_clock::now() < end) {
-    check_interrupt();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
 }
 
 }  // namespace
@@ -71,7 +57,7 @@ Json EnclaveLine::sealed_body(Json body, const SealedClient& line) const {
   compute::SessionToken token;
   token.user = parts_.user.address();
   token.provider = line.endpoint().recipient.signer;
-  token.timestamp = now_ms();
+  token.timestamp = compute::now_ms();
   token.expires_at = token.timestamp + kTokenLife;
   FixedBytes<16> nonce;
   crypto::random_bytes(nonce.bytes);
@@ -128,7 +114,7 @@ auto EnclaveLine::insist(const Call& call) {
         }
       } else if (wait > 0 && wait <= parts_.patience_seconds && waits < kWaits) {
         ++waits;
-        sleep_for(wait);
+        interruptible_sleep(std::chrono::seconds(wait));
       } else {
         throw;
       }

@@ -1,33 +1,16 @@
 #include "inference/sealed_client.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <thread>
 
 #include "base/hex.hpp"
+#include "inference/http_answer.hpp"
 #include "inference/sse.hpp"
 #include "inference/url_part.hpp"
 
 namespace ffe::inference {
 namespace {
 
-constexpr int kSignatureAttempts = 4;  // a broker's cache may come a moment after the answer
-constexpr std::chrono::milliseconds kSignaturePause{250};
 constexpr size_t kMaxAnswer = size_t{32} << 20;
-
-std::string header(const net::HttpResponse& response, const std::string& name) {
-  const auto it = response.headers.find(name);
-  return it == response.headers.end() ? "" : it->second;
-}
-
-// Whatever the body is, null if it is no JSON.
-Json lenient_json(const std::string& body) {
-  try {
-    return parse_json(body, "answer");
-  } catch (const Error&) {
-    return nullptr;
-  }
-}
 
 // An error may come sealed, so that nobody else reads what was wrong; then it is opened. One that
 // does not open counts for its status alone.
@@ -121,37 +104,20 @@ AnswerProof SealedClient::fetch_proof(const e2ee::ResponseOpener& opener,
     throw Error(ErrorCode::kCorrupt, "the answer was cut off before its end",
                 "ask again; if it stays so, somebody on the way interferes");
   }
-  AnswerProof out;
-  out.key = header(response, "zg-res-key");
-  if (out.key.empty() && body.contains("id")) out.key = json_string(body, "id", "answer");
-  if (out.key.empty()) {
+  std::string key = header(response, "zg-res-key");
+  if (key.empty() && body.contains("id")) key = json_string(body, "id", "answer");
+  if (key.empty()) {
     throw Error(ErrorCode::kCorrupt, "the answer has no key to ask for its signature with",
                 "do not use this answer");
   }
   const std::string& base =
       endpoint_.signature_url.empty() ? endpoint_.url : endpoint_.signature_url;
-  net::HttpRequest ask;
-  ask.url = base + "/signature/" + url_part(out.key);
+  std::string url = base + "/signature/" + url_part(key);
   if (request.contains("model") && request["model"].is_string() &&
       endpoint_.profile == e2ee::Profile::kProtocol) {
-    ask.url += "?model=" + url_part(request["model"].get<std::string>());
+    url += "?model=" + url_part(request["model"].get<std::string>());
   }
-  ask.max_body = 1 << 16;
-  ask.timeout_ms = 30'000;
-  net::HttpResponse found = http_.send(ask);
-  for (int i = 1; i < kSignatureAttempts && found.status == 404; ++i) {
-    std::this_thread::sleep_for(kSignaturePause);
-    found = http_.send(ask);
-  }
-  if (!found.ok()) {
-    throw Error(ErrorCode::kCorrupt,
-                "the answer is not signed: its signature is not to be had (HTTP status " +
-                    std::to_string(found.status) + ")",
-                "do not use this answer");
-  }
-  const Json json = parse_json(found.body, "signature");
-  out.text = json_string(json, "text", "signature");
-  out.signature = fixed_from_hex<65>(json_string(json, "signature", "signature"));
+  AnswerProof out = fetch_signature(http_, url, key);
   opener.check(out.text, out.signature, streamed, endpoint_.recipient.signer);
   return out;
 }

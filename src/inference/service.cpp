@@ -23,11 +23,6 @@ constexpr size_t kPadTo = 128;                   // bytes of a frame's plaintext
 constexpr std::chrono::milliseconds kLook{100};  // how often it is asked whether the peer is there
 constexpr uint64_t kLeastAdapterRoom = uint64_t{8} << 20;
 
-uint64_t now_ms() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
-}
-
 std::string random_id(const char* prefix) {
   FixedBytes<16> bytes;
   crypto::random_bytes(bytes.bytes);
@@ -166,10 +161,14 @@ void SealedService::janitor() {
     const size_t gone = shelf_.wipe_idle();
     if (gone == 0) continue;
     log::info("sealed inference: {} idle model(s) wiped", gone);
-    const bool none_left = shelf_.size() == 0;
-    scheduler_.release(none_left);
-    if (none_left) parts_.tokenizer.forget_words();
+    release_unused();
   }
+}
+
+void SealedService::release_unused() {
+  const bool none_left = shelf_.size() == 0;
+  scheduler_.release(none_left);
+  if (none_left) parts_.tokenizer.forget_words();
 }
 
 void SealedService::add_routes(net::HttpServer& server) {
@@ -253,7 +252,7 @@ void SealedService::open(const net::ServerRequest& request, Exchange& exchange) 
   }
   const Json& own = json_member(opened.request, kMember, "request");
   if (!own.is_object()) throw Refusal(400, "bad_request", "x_ffe is not an object");
-  const uint64_t now = now_ms();
+  const uint64_t now = compute::now_ms();
   try {
     const compute::SessionToken token =
         compute::parse_authorization(json_string(own, "authorization", kMember));
@@ -414,9 +413,7 @@ net::ServerResponse SealedService::unload(Exchange& exchange) {
     throw Refusal(403, "not_owner", "only the token's owner can take its model away");
   }
   const bool there = shelf_.drop(token);
-  const bool none_left = shelf_.size() == 0;
-  if (there) scheduler_.release(none_left);
-  if (there && none_left) parts_.tokenizer.forget_words();
+  if (there) release_unused();
   return reply(exchange, {{"object", "model"}, {"id", model_name(token)}, {"unloaded", there}});
 }
 

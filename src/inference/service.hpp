@@ -83,6 +83,7 @@ class SealedService {
   lm::AnswerEnd generate(Answer& answer, net::ServerStream& out,
                          const std::function<bool(const std::string&)>& on_text);
   void janitor();
+  void release_unused();  // after a model has gone
 
   const EnclaveParts parts_;
   const ServeOptions options_;

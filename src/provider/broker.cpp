@@ -9,6 +9,7 @@
 #include "compute/session_token.hpp"
 #include "crypto/random.hpp"
 #include "lm/adapter_file.hpp"
+#include "provider/reply.hpp"
 #include "provider/worker.hpp"
 
 namespace ffe::provider {
@@ -20,28 +21,10 @@ using net::ServerResponse;
 constexpr size_t kMaxTokens = 256;
 constexpr std::chrono::milliseconds kSlow{3000};
 
-// What ends a request with an error of this status.
-struct Refusal : std::runtime_error {
-  Refusal(int code, const std::string& what) : std::runtime_error(what), status(code) {}
-  int status;
-};
-
-ServerResponse json(int status, const Json& body) {
-  ServerResponse response;
-  response.status = status;
-  response.body = body.dump();
-  return response;
-}
-
 ServerResponse refusal(const Refusal& e) {
   ServerResponse out = json(e.status, {{"error", e.what()}});
   if (e.status == 429 || e.status == 503) out.headers.emplace_back("Retry-After", "1");
   return out;
-}
-
-uint64_t now_ms() {
-  auto time = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
 }
 
 std::vector<lm::Message> messages_of(const Json& request) {
@@ -75,7 +58,7 @@ struct Broker::Reply {
   Json head(const char* object) const {
     return {{"id", "chatcmpl-" + key},
             {"object", object},
-            {"created", now_ms() / 1000},
+            {"created", compute::now_ms() / 1000},
             {"model", model}};
   }
 };
@@ -144,7 +127,7 @@ Address Broker::user_of(const ServerRequest& request) {
   compute::SessionToken token;
   try {
     token = compute::parse_authorization(header->second);
-    compute::check_token(token, sender_.address(), now_ms());
+    compute::check_token(token, sender_.address(), compute::now_ms());
   } catch (const Error& e) {
     throw Refusal(401, std::string("invalid session token: ") + e.what());
   }

@@ -16,6 +16,7 @@
 #include "net/http_server.hpp"
 #include "provider/broker.hpp"
 #include "provider/limiter.hpp"
+#include "provider/reply.hpp"
 #include "provider/worker.hpp"
 
 namespace ffe::provider {
@@ -28,19 +29,6 @@ using net::ServerResponse;
 constexpr uint64_t kLocalChain = 31337;
 constexpr size_t kBodyMargin = size_t{1} << 20;  // of an upload, beside the file
 constexpr const char* kUser = "/v1/user/(0x[0-9a-fA-F]{40})";
-
-// What ends a request with an error of this status.
-struct Refusal : std::runtime_error {
-  Refusal(int code, const std::string& what) : std::runtime_error(what), status(code) {}
-  int status;
-};
-
-ServerResponse json(int status, const Json& body) {
-  ServerResponse response;
-  response.status = status;
-  response.body = body.dump();
-  return response;
-}
 
 ServerResponse text(std::string body) {
   ServerResponse response;
