@@ -14,15 +14,14 @@ async function measured(bytes: number): Promise<Record<string, number>> {
   return JSON.parse(stdout) as Record<string, number>;
 }
 
-test('a file five times as large takes no more memory', async () => {
+// The pieces in flight and what a collector has not yet returned come and go by some 10 MB, so
+// the bound is one that no step could keep that held the file.
+test('no step holds the file', async () => {
   if (!existsSync(join(root, 'dist/node/index.js'))) throw new Error('npm run build comes first');
-  const small = await measured(8_000_000);
-  const large = await measured(40_000_000);
-  expect(large.bytes).toBeGreaterThan(40_000_000);
+  const peak = await measured(100_000_000);
+  expect(peak.bytes).toBeGreaterThan(100_000_000);
   for (const step of ['check', 'encrypt', 'tree', 'open']) {
-    const [before = 0, after = Infinity] = [small[step], large[step]];
-    console.log(`${step}: ${(after / 1e6).toFixed(1)} MB`);
-    expect(after).toBeLessThan(32_000_000);
-    expect(after - before).toBeLessThan(12_000_000);
+    console.log(`${step}: ${((peak[step] ?? Infinity) / 1e6).toFixed(1)} MB`);
+    expect(peak[step]).toBeLessThan(40_000_000);
   }
 }, 180_000);
