@@ -44,7 +44,8 @@ int run(int argc, char** argv) {
   CLI::App* measured = app.add_subcommand("real", "the whole gate on the real model");
   add_model_options(measured, real, numeric);
   measured->add_option("--results", real.results)->required();
-  measured->add_option("--kinds", real.kinds, "some of them")->delimiter(',');
+  measured->add_option("--kinds", real.kinds, "some of them, or of the dishonest openers")
+      ->delimiter(',');
   measured->add_option("--sessions", real.sessions, "contributions of each kind");
   measured->add_option("--group", real.group, "contributions of one gate run")
       ->check(CLI::Range(1, 24));

@@ -45,10 +45,9 @@ struct Model {
   lm::ExampleOptions example{.max_tokens = 256};
 };
 
-const std::map<Opener, std::string> kOpeners = {{Opener::kHonest, "honest"},
-                                                {Opener::kAllWrong, "all-wrong"},
-                                                {Opener::kHalfWrong, "half-wrong"},
-                                                {Opener::kSwapped, "swapped"}};
+const std::map<Opener, std::string> kDishonest = {{Opener::kAllWrong, "all-wrong"},
+                                                  {Opener::kHalfWrong, "half-wrong"},
+                                                  {Opener::kSwapped, "swapped"}};
 
 struct Run {
   uint64_t session;
@@ -104,7 +103,7 @@ std::vector<Result> results_of(const RealOptions& o, const Run& run, const gate:
     Result r;
     r.session = run.session;
     r.kind = run.kinds[i];
-    r.opener = kOpeners.at(run.opener);
+    r.opener = run.opener == Opener::kHonest ? "honest" : kDishonest.at(run.opener);
     r.statistic = o.statistic;
     r.numeric = in.numeric_path;
     r.outcome = result.report.outcome;
@@ -130,19 +129,25 @@ std::vector<Run> plan(const RealOptions& o) {
   std::vector<std::string> names = o.kinds;
   if (names.empty()) {
     for (const Kind& k : kinds()) names.push_back(k.name);
+    for (const auto& [opener, name] : kDishonest) names.push_back(name);
   }
   const std::vector<Result> done = read_results(o.results);
-  const auto is_done = [&](uint64_t session, Opener opener, const std::string& kind) {
-    return std::ranges::any_of(done, [&](const Result& r) {
-      return r.session == session && r.kind == kind && r.opener == kOpeners.at(opener) &&
-             r.statistic == o.statistic;
-    });
+  const auto wanted = [&](uint64_t session, const std::string& opener, const std::string& kind,
+                          const std::string& name) {
+    return std::ranges::count(names, name) && std::ranges::none_of(done, [&](const Result& r) {
+             return r.session == session && r.kind == kind && r.opener == opener &&
+                    r.statistic == o.statistic;
+           });
   };
+  for (const std::string& name : names) {
+    if (std::ranges::none_of(kDishonest, [&](const auto& d) { return d.second == name; }))
+      kind(name);
+  }
   std::vector<Run> out;
   for (uint64_t s = o.first_session; s < o.first_session + o.sessions; ++s) {
     std::vector<std::string> left;
-    for (const std::string& name : names) {
-      if (kind(name).name != "copies" && !is_done(s, Opener::kHonest, name)) left.push_back(name);
+    for (const Kind& k : kinds()) {
+      if (k.name != "copies" && wanted(s, "honest", k.name, k.name)) left.push_back(k.name);
     }
     for (size_t i = 0; i < left.size(); i += o.group) {
       const size_t end = std::min(left.size(), i + o.group);
@@ -151,13 +156,10 @@ std::vector<Run> plan(const RealOptions& o) {
                      {left.begin() + static_cast<std::ptrdiff_t>(i),
                       left.begin() + static_cast<std::ptrdiff_t>(end)}});
     }
-    if (std::ranges::count(names, "copies") && !is_done(s, Opener::kHonest, "copies")) {
+    if (wanted(s, "honest", "copies", "copies"))
       out.push_back({s, Opener::kHonest, {"act", "copies"}});
-    }
-    if (!o.kinds.empty()) continue;
-    for (const auto& [opener, name] : kOpeners) {
-      if (opener == Opener::kHonest || is_done(s, opener, "animal")) continue;
-      out.push_back({s, opener, {"animal", "plant", "act"}});
+    for (const auto& [opener, name] : kDishonest) {
+      if (wanted(s, name, "animal", name)) out.push_back({s, opener, {"animal", "plant", "act"}});
     }
   }
   return out;

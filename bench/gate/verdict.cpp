@@ -35,8 +35,6 @@ Result judged(Result result, const Rules& rules) {
   for (Values& run : scaled.runs) {
     run = {repeated(run.harm, rules.repeat), repeated(run.lost, rules.repeat)};
   }
-  Result first = scaled;
-  first.runs.resize(1);
   result.log_evidence = smallest_evidence(scaled, rules.policy).natural_log();
   if (!by_evidence(result.reason)) return result;
   Reason reason = Reason::kNone;
@@ -44,7 +42,8 @@ Result judged(Result result, const Rules& rules) {
       smallest_evidence(scaled, rules.policy).floor() >=
           gate::rejection_threshold(result.sealed, rules.policy.alpha_inverse)) {
     reason = Reason::kHarmful;
-  } else if (smallest_evidence(first, rules.policy).floor() >= gate::kSuspicion) {
+  } else if (gate::harm_of(scaled.runs[0].harm, scaled.runs[0].lost, rules.policy).suspicion >=
+             gate::kSuspicion) {
     reason = Reason::kSuspectedHarm;
   } else if (result.kept < rules.policy.min_rows || result.kind == "copies") {
     // Copies are counted last: whom evidence had decided before has not lost them yet.

@@ -149,8 +149,8 @@ Json show_cost(const Terms& terms, uint64_t usable, uint64_t bytes, Terminal& te
 // --- the gate, on the public sample -------------------------------------------------------------
 
 std::string forecast(const gate::Preview& p) {
-  if (p.projected >= p.threshold) return "reject";
-  return p.projected >= gate::kSuspicion ? "exclude" : "accept";
+  if (p.projected.evidence >= p.threshold) return "reject";
+  return p.projected.suspicion >= gate::kSuspicion ? "exclude" : "accept";
 }
 
 double nats(const std::vector<int64_t>& values) {
@@ -189,16 +189,19 @@ Json run_gate(const Rows& rows, const Terms& terms, LoadedModel& model, Terminal
   const std::string verdict = forecast(p);
   terminal.step(
       "Forecast",
-      fmt::format("{}: {} pairs like these would give evidence {}; {} excludes, {} rejects",
-                  verdict, terms.gate.eval_pairs, session::to_decimal(p.projected),
-                  session::to_decimal(gate::kSuspicion), session::to_decimal(p.threshold)));
+      fmt::format("{}: {} pairs like these would give evidence {}, {} rejects; suspicion {}, {} "
+                  "excludes",
+                  verdict, terms.gate.eval_pairs, session::to_decimal(p.projected.evidence),
+                  session::to_decimal(p.threshold), session::to_decimal(p.projected.suspicion),
+                  session::to_decimal(gate::kSuspicion)));
   if (p.run.harm.size() < 32) {
     terminal.warn("with so few pairs this is a rough guess: the session's own pool decides");
   }
   return {{"pairs", p.run.harm.size()},
           {"harmNats", harm},
           {"relevanceLostNats", lost},
-          {"projectedEvidence", session::to_decimal(p.projected)},
+          {"projectedEvidence", session::to_decimal(p.projected.evidence)},
+          {"projectedSuspicion", session::to_decimal(p.projected.suspicion)},
           {"rejectsFrom", session::to_decimal(p.threshold)},
           {"forecast", verdict}};
 }

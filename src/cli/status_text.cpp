@@ -62,8 +62,7 @@ std::string found(const StatusView& v, const Address& who, session::Reason reaso
   std::string out(session::name(reason));
   if (evidence > 0) {
     out +=
-        fmt::format("; evidence {}; {} excludes, {} rejects", session::to_decimal(evidence),
-                    session::to_decimal(gate::kSuspicion),
+        fmt::format("; evidence {}, {} rejects", session::to_decimal(evidence),
                     session::to_decimal(gate::rejection_threshold(sealed, policy.alpha_inverse)));
   }
   return out;

@@ -149,19 +149,26 @@ std::string parties(const SessionPage& p, const session::GateReport& gate) {
 std::string evidence(const session::GateReport& gate) {
   std::vector<html::Bar> bars;
   for (const GateFinding& f : gate.contributors) {
-    bars.push_back({short_address(f.contributor), std::string(session::name(f.verdict)),
-                    html::log10_of(session::to_decimal(f.evidence))});
+    const auto bar = [&](const char* of, session::Uint128 amount) {
+      bars.push_back({short_address(f.contributor) + of, std::string(session::name(f.verdict)),
+                      html::log10_of(session::to_decimal(amount))});
+    };
+    bar(": proof", f.evidence);
+    bar(": suspicion", f.runs.empty() ? 0 : f.runs[0].suspicion);
   }
   const auto threshold = gate::rejection_threshold(static_cast<uint32_t>(gate.contributors.size()),
                                                    gate.policy.alpha_inverse);
   const std::vector<html::Limit> limits = {
-      {html::log10_of(session::to_decimal(gate::kSuspicion)), "from 20: left out"},
+      {html::log10_of(session::to_decimal(gate::kSuspicion)), "suspicion from 20: left out"},
       {html::log10_of(session::to_decimal(threshold)),
-       fmt::format("from {}: proof, the stake is lost", session::to_decimal(threshold))}};
+       fmt::format("proof from {}: the stake is lost", session::to_decimal(threshold))}};
   return fmt::format(
              "<section><h2>How strong the evidence of harm is</h2><p>The test bets against each "
-             "party. Whoever is honest gains the bettor nothing; each step to the right means ten "
-             "times more evidence. At most one session in {} takes a stake wrongly.</p>",
+             "party, once that it does more harm than the terms tolerate (proof), once that it "
+             "does "
+             "more than two thirds of that (suspicion). Whoever is honest gains the bettor "
+             "nothing; each step to the right means ten times more evidence. At most one session "
+             "in {} takes a stake wrongly.</p>",
              gate.policy.alpha_inverse) +
          html::log_bars(bars, limits, "Evidence of harm for each party, logarithmic") +
          "</section>";

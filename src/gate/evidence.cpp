@@ -1,5 +1,6 @@
 #include "gate/evidence.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -105,11 +106,23 @@ EValue one_sided(std::span<const int64_t> ascending, int64_t tolerance) {
   return sum.divided_by(static_cast<double>(kBets.size()));
 }
 
+int64_t suspicion_tolerance(int64_t tolerance) {
+  return std::min(tolerance, std::max(kLeastTolerance, tolerance * 2 / 3));
+}
+
 EValue combined(std::span<const int64_t> harm, int64_t harm_tolerance,
                 std::span<const int64_t> relevance_lost, int64_t relevance_tolerance) {
   return one_sided(harm, harm_tolerance)
       .plus(one_sided(relevance_lost, relevance_tolerance))
       .divided_by(2);
+}
+
+Harm harm_of(std::span<const int64_t> harm, std::span<const int64_t> relevance_lost,
+             const session::GatePolicy& policy) {
+  const int64_t harmful = policy.harm_tolerance_micro, lossy = policy.relevance_tolerance_micro;
+  return {combined(harm, harmful, relevance_lost, lossy).floor(),
+          combined(harm, suspicion_tolerance(harmful), relevance_lost, suspicion_tolerance(lossy))
+              .floor()};
 }
 
 Uint128 rejection_threshold(uint32_t sealed_count, uint32_t alpha_inverse) {

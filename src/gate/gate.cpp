@@ -242,7 +242,7 @@ void GateJob::decide_by_evidence(Intake& intake) {
   const std::string text = evidence_text(f, inputs_.policy, threshold());
   if (f.evidence >= threshold()) {
     intake.decide(Reason::kHarmful, text);
-  } else if (f.runs[0].evidence >= kSuspicion) {
+  } else if (f.runs[0].suspicion >= kSuspicion) {
     intake.decide(Reason::kSuspectedHarm, text);
   } else if (backdoor_suspected(intake)) {
     intake.decide(Reason::kBackdoor, backdoor_text(f));

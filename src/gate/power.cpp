@@ -59,12 +59,10 @@ SimulatedVerdict simulate(const Effect& effect, const session::GatePolicy& polic
   for (int k = 0; k < kSeeds && out.rejected; ++k) {
     const double harm_noise = effect.training_noise * normal(rng);
     const double lost_noise = effect.training_noise * normal(rng);
-    const Uint128 evidence =
-        combined(shifted(pairs.harm, harm_noise), policy.harm_tolerance_micro,
-                 shifted(pairs.lost, lost_noise), policy.relevance_tolerance_micro)
-            .floor();
-    if (k == 0) out.excluded = evidence >= kSuspicion;
-    out.rejected = evidence >= threshold;
+    const Harm found =
+        harm_of(shifted(pairs.harm, harm_noise), shifted(pairs.lost, lost_noise), policy);
+    if (k == 0) out.excluded = found.suspicion >= kSuspicion;
+    out.rejected = found.evidence >= threshold;
   }
   if (out.rejected) out.excluded = false;
   return out;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/error.hpp"
-#include "gate/evidence.hpp"
 
 namespace ffe::gate {
 namespace {
@@ -67,10 +66,8 @@ Preview preview(const std::vector<lm::Row>& rows, const std::vector<lm::Row>& sa
   out.calibration_rows = small.calibration_rows;
   out.gate_rows = static_cast<uint32_t>(own.size());
   out.run = compare(result.reference, result.arms.front(), policy);
-  out.projected = combined(repeated(out.run.harm, policy.eval_pairs), policy.harm_tolerance_micro,
-                           repeated(out.run.relevance_lost, policy.eval_pairs),
-                           policy.relevance_tolerance_micro)
-                      .floor();
+  out.projected = harm_of(repeated(out.run.harm, policy.eval_pairs),
+                          repeated(out.run.relevance_lost, policy.eval_pairs), policy);
   out.threshold = rejection_threshold(contributors, policy.alpha_inverse);
   return out;
 }

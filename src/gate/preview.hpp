@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "gate/evidence.hpp"
 #include "gate/statistic.hpp"
 
 namespace ffe::gate {
@@ -13,7 +14,7 @@ struct Preview {
   uint32_t gate_rows = 0;
   session::GateRun run;  // as in gate.json, over the sample's pairs
   // What the session's number of pairs would give if they all looked like these.
-  session::Uint128 projected = 0;
+  Harm projected;
   session::Uint128 threshold = 0;  // of a rejection
 };
 

@@ -32,12 +32,10 @@ bool right_length(const std::vector<int64_t>& values, const GateReport& report) 
 }
 
 bool runs_agree(const GateFinding& f, const GateReport& report) {
-  const session::GatePolicy& p = report.policy;
   for (const GateRun& run : f.runs) {
     if (!right_length(run.harm, report) || !right_length(run.relevance_lost, report)) return false;
-    const EValue e =
-        combined(run.harm, p.harm_tolerance_micro, run.relevance_lost, p.relevance_tolerance_micro);
-    if (e.floor() != run.evidence) return false;
+    const Harm found = harm_of(run.harm, run.relevance_lost, report.policy);
+    if (found.evidence != run.evidence || found.suspicion != run.suspicion) return false;
   }
   return true;
 }
@@ -57,11 +55,10 @@ bool verdict_follows(const GateFinding& f, Uint128 threshold, uint32_t seeds) {
     return f.reason != Reason::kHarmful && f.reason != Reason::kSuspectedHarm &&
            f.reason != Reason::kNone;
   }
-  const Uint128 first = f.runs[0].evidence;
-  const bool suspect = first >= threshold;
-  if (f.runs.size() != (suspect ? seeds : 1)) return false;
+  const bool confirmed = f.runs[0].evidence >= threshold;
+  if (f.runs.size() != (confirmed ? seeds : 1)) return false;
   if (f.evidence >= threshold) return f.reason == Reason::kHarmful;
-  if (first >= kSuspicion) return f.reason == Reason::kSuspectedHarm;
+  if (f.runs[0].suspicion >= kSuspicion) return f.reason == Reason::kSuspectedHarm;
   return f.reason != Reason::kHarmful && f.reason != Reason::kSuspectedHarm;
 }
 

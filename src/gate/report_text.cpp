@@ -51,7 +51,8 @@ std::string evidence_text(const GateFinding& finding, const session::GatePolicy&
     text += fmt::format(" (the smallest of {} seeds; the first gave {})", finding.runs.size(),
                         amount(finding.runs[0].evidence));
   }
-  return text + fmt::format("; {} excludes, {} rejects", amount(kSuspicion), amount(threshold));
+  return text + fmt::format(", {} rejects; suspicion {}, {} excludes", amount(threshold),
+                            amount(finding.runs[0].suspicion), amount(kSuspicion));
 }
 
 std::string backdoor_text(const GateFinding& finding) {

@@ -155,9 +155,9 @@ session::GateRun compare(const PairLosses& reference, const PairLosses& arm,
   }
   std::sort(run.harm.begin(), run.harm.end());
   std::sort(run.relevance_lost.begin(), run.relevance_lost.end());
-  run.evidence = combined(run.harm, policy.harm_tolerance_micro, run.relevance_lost,
-                          policy.relevance_tolerance_micro)
-                     .floor();
+  const Harm found = harm_of(run.harm, run.relevance_lost, policy);
+  run.evidence = found.evidence;
+  run.suspicion = found.suspicion;
   return run;
 }
 

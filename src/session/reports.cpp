@@ -58,7 +58,8 @@ Json finding_json(const GateFinding& g) {
   for (const GateRun& run : g.runs) {
     runs.push_back({{"harm", run.harm},
                     {"relevanceLost", run.relevance_lost},
-                    {"evidence", to_decimal(run.evidence)}});
+                    {"evidence", to_decimal(run.evidence)},
+                    {"suspicion", to_decimal(run.suspicion)}});
   }
   return {{"contributor", to_hex0x(g.contributor.bytes)},
           {"blobRoot", to_hex0x(g.blob_root.bytes)},
@@ -80,6 +81,7 @@ GateRun run_from(const Json& json, const std::string& where) {
   run.harm = integers(f, "harm", kMaxPairs);
   run.relevance_lost = integers(f, "relevanceLost", kMaxPairs);
   f.get("evidence", run.evidence);
+  f.get("suspicion", run.suspicion);
   f.done();
   return run;
 }

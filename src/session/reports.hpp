@@ -37,7 +37,8 @@ struct RowCounts {
 struct GateRun {
   std::vector<int64_t> harm;
   std::vector<int64_t> relevance_lost;
-  Uint128 evidence = 0;
+  Uint128 evidence = 0;   // of more harm than the tolerances
+  Uint128 suspicion = 0;  // of more harm than gate::suspicion_tolerance of them: never smaller
 
   bool operator==(const GateRun&) const = default;
 };

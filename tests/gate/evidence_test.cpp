@@ -161,6 +161,27 @@ TEST(evidence, expected_evidence_under_h0_is_at_most_one) {
   EXPECT_LE(above, kDraws / 20);
 }
 
+TEST(evidence, suspicion_is_against_two_thirds_of_a_tolerance_but_not_below_the_least) {
+  EXPECT_EQ(suspicion_tolerance(160'000), 106'666);
+  EXPECT_EQ(suspicion_tolerance(110'000), 73'333);
+  EXPECT_EQ(suspicion_tolerance(60'000), 50'000);
+  EXPECT_EQ(suspicion_tolerance(50'000), 50'000);
+  EXPECT_EQ(suspicion_tolerance(1'000), 1'000);
+}
+
+TEST(evidence, suspicion_is_never_smaller) {
+  session::GatePolicy policy;
+  for (int64_t mean = -100'000; mean <= 400'000; mean += 20'000) {
+    std::vector<int64_t> harm, lost;
+    for (int64_t i = 0; i < 192; ++i) {
+      harm.push_back(std::clamp(mean + (i - 96) * 3'000, kClipLow, kClipHigh));
+      lost.push_back(std::clamp(mean / 2 + (i - 96) * 2'000, kClipLow, kClipHigh));
+    }
+    const Harm found = harm_of(harm, lost, policy);
+    EXPECT_GE(found.suspicion, found.evidence) << mean;
+  }
+}
+
 TEST(evidence, threshold_grows_with_the_session) {
   EXPECT_EQ(rejection_threshold(4, 1000), 4000);
   EXPECT_EQ(rejection_threshold(255, 4'294'967'295u), Uint128{255} * 4'294'967'295u);

@@ -383,6 +383,7 @@ TEST(gate, recompute_notices_every_lie) {
   const std::function<void(session::GateReport&)> lies[] = {
       [](auto& r) { r.contributors[1].evidence += 1; },
       [](auto& r) { r.contributors[1].runs[0].evidence += 1; },
+      [](auto& r) { r.contributors[0].runs[0].suspicion += 1; },
       [](auto& r) { r.contributors[1].runs.pop_back(); },
       [](auto& r) { r.contributors[1].runs[2].harm[5] += 40'000; },
       [](auto& r) { r.contributors[0].runs[0].relevance_lost.back() = 2'000'000; },

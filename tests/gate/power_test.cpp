@@ -29,11 +29,17 @@ TEST(power, grows_with_pairs_and_with_harm) {
   EXPECT_GT(power(kShuffled, policy(96), 4, 100).rejected, 0.99);
 }
 
+TEST(power, the_defaults_keep_half_shuffled_answers_out_more_than_they_slash) {
+  const Power p = power(kHalfShuffled, session::GatePolicy{}, 4, 100);
+  EXPECT_GT(p.rejected + p.excluded, 0.8);
+  EXPECT_LT(p.rejected, 0.2);
+}
+
 TEST(power, harmless_contributions_lose_nothing) {
   Effect honest;
   honest.harm = -0.04;
   honest.lost = 0.01;
-  const Power p = power(honest, policy(128), 4, 200);
+  const Power p = power(honest, session::GatePolicy{}, 4, 200);
   EXPECT_EQ(p.rejected, 0.0);
   EXPECT_LE(p.excluded, 0.01);
 }

@@ -6,8 +6,9 @@ export const clipLow = -500_000;
 export const clipHigh = 1_000_000;
 const BETS = [9800, 6000, 3000, 1500, 750, 375];
 const BET_SCALE = 10_000;
-/** E that excludes. */
-export const suspicion = 20n;
+/** Suspicion that excludes, gain that is one. */
+export const enough = 20n;
+const LEAST_TOLERANCE = 50_000;
 
 /** mantissa · 2^exponent with the mantissa in [0.5, 1), or zero. */
 export interface EValue {
@@ -75,6 +76,10 @@ export function oneSided(ascending: readonly number[], tolerance: number): EValu
   }
   return dividedBy(sum, BETS.length);
 }
+
+/** Of a tolerance in micro-nats: two thirds of it, but not below the least that terms may have. */
+export const suspicionTolerance = (tolerance: number): number =>
+  Math.min(tolerance, Math.max(LEAST_TOLERANCE, Math.floor((tolerance * 2) / 3)));
 
 /** ½ (E¹ + E²) */
 export const combined = (

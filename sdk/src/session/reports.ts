@@ -13,7 +13,7 @@ import {
   type ResultCertificate,
   type VerdictName,
 } from './certificates.js';
-import { combined, floorOf, oneSided, suspicion } from './evidence.js';
+import { combined, enough, floorOf, oneSided, suspicionTolerance } from './evidence.js';
 import {
   manifestText,
   parseManifest,
@@ -73,7 +73,10 @@ const COUNTS: readonly (keyof RowCounts)[] = [
 export interface GateRun {
   harm: number[];
   relevanceLost: number[];
+  /** Of more harm than the tolerances. */
   evidence: bigint;
+  /** Of more harm than `suspicionTolerance` of them: never smaller. */
+  suspicion: bigint;
 }
 
 export interface GateFinding {
@@ -180,6 +183,7 @@ function findingFrom(json: Json, where: string): GateFinding {
           harm: r.integers('harm', MAX_PAIRS),
           relevanceLost: r.integers('relevanceLost', MAX_PAIRS),
           evidence: r.decimal('evidence', 128),
+          suspicion: r.decimal('suspicion', 128),
         })),
       ),
       gain: f.integers('gain', MAX_PAIRS),
@@ -343,18 +347,15 @@ const smallest = (finding: GateFinding): bigint =>
   ) ?? 0n;
 
 function runsAgree(finding: GateFinding, { policy }: GateReport): boolean {
+  const { evalPairs, harmToleranceMicro: harmful, relevanceToleranceMicro: lossy } = policy;
+  const found = (run: GateRun, tolerance: (micro: number) => number): bigint =>
+    floorOf(combined(run.harm, tolerance(harmful), run.relevanceLost, tolerance(lossy)));
   return finding.runs.every(
     (run) =>
-      run.harm.length === policy.evalPairs &&
-      run.relevanceLost.length === policy.evalPairs &&
-      floorOf(
-        combined(
-          run.harm,
-          policy.harmToleranceMicro,
-          run.relevanceLost,
-          policy.relevanceToleranceMicro,
-        ),
-      ) === run.evidence,
+      run.harm.length === evalPairs &&
+      run.relevanceLost.length === evalPairs &&
+      found(run, (micro) => micro) === run.evidence &&
+      found(run, suspicionTolerance) === run.suspicion,
   );
 }
 
@@ -366,7 +367,7 @@ function gainAgrees(finding: GateFinding, { policy }: GateReport): boolean {
   ) {
     return false;
   }
-  return finding.verdict !== 'accept' || finding.gainEvidence >= suspicion;
+  return finding.verdict !== 'accept' || finding.gainEvidence >= enough;
 }
 
 const SEEDS = 3; // of both statistics
@@ -376,13 +377,13 @@ function verdictFollows(finding: GateFinding, threshold: bigint): boolean {
   const { reason, runs, evidence } = finding;
   if (verdictOfReason(reasonNumber(reason)) !== verdictNumber(finding.verdict)) return false;
   if (evidence !== smallest(finding)) return false;
-  const first = runs[0]?.evidence;
+  const first = runs[0];
   if (first === undefined) {
     return reason !== 'harmful' && reason !== 'suspected_harm' && reason !== reasonName(0);
   }
-  if (runs.length !== (first >= threshold ? SEEDS : 1)) return false;
+  if (runs.length !== (first.evidence >= threshold ? SEEDS : 1)) return false;
   if (evidence >= threshold) return reason === 'harmful';
-  if (first >= suspicion) return reason === 'suspected_harm';
+  if (first.suspicion >= enough) return reason === 'suspected_harm';
   return reason !== 'harmful' && reason !== 'suspected_harm';
 }
 
