@@ -1,5 +1,7 @@
 #include "inference/token_book.hpp"
 
+#include <algorithm>
+
 #include "base/log.hpp"
 #include "inference/refusal.hpp"
 
@@ -19,7 +21,23 @@ TokenFacts TokenBook::at(const evm::U256& token, Clock::time_point now) {
   return fresh(token, now);
 }
 
+void TokenBook::spend_look_up(Clock::time_point now) {
+  constexpr double kPerSecond = kLookUpsPerMinute / 60.0;
+  const double passed = std::max(std::chrono::duration<double>(now - counted_at_).count(), 0.0);
+  look_ups_left_ = std::min<double>(kLookUpsPerMinute, look_ups_left_ + passed * kPerSecond);
+  counted_at_ = std::max(counted_at_, now);
+  if (look_ups_left_ < 1) {
+    throw Refusal(429, "rate_limit_exceeded", "too many unknown tokens are asked about",
+                  "try again in 10 s", 10);
+  }
+  look_ups_left_ -= 1;
+}
+
 TokenFacts TokenBook::fresh(const evm::U256& token, Clock::time_point now) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!entries_.contains(token)) spend_look_up(now);
+  }
   TokenFacts facts;
   try {
     facts = look_up_(token);

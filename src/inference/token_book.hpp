@@ -25,9 +25,14 @@ class TokenBook {
   using Clock = std::chrono::steady_clock;
   using LookUp = std::function<TokenFacts(const evm::U256& token)>;
 
-  TokenBook(LookUp look_up, uint32_t cache_seconds) : look_up_(look_up), cache_(cache_seconds) {}
+  static constexpr int kLookUpsPerMinute = 300;  // of unconfirmed ids, by everybody together
 
-  // Throws Refusal 404 for a token that does not exist, 503 where the chain does not answer.
+  TokenBook(LookUp look_up, uint32_t cache_seconds)
+      : look_up_(look_up), cache_(cache_seconds), look_ups_left_(kLookUpsPerMinute) {}
+
+  // Throws Refusal 404 for a token that does not exist, 503 where the chain does not answer, 429
+  // where too many ids that the chain has not confirmed are asked about: anybody can make a wallet
+  // and name numbers, and each costs the operator calls to the chain.
   TokenFacts at(const evm::U256& token, Clock::time_point now = Clock::now());
   // Past the cache.
   TokenFacts fresh(const evm::U256& token, Clock::time_point now = Clock::now());
@@ -38,10 +43,14 @@ class TokenBook {
     Clock::time_point at;
   };
 
+  void spend_look_up(Clock::time_point now);
+
   const LookUp look_up_;
   const std::chrono::seconds cache_;
   std::mutex mutex_;
   std::map<evm::U256, Entry> entries_;
+  double look_ups_left_;
+  Clock::time_point counted_at_ = Clock::now();
 };
 
 // Asks the contract. Both must outlive the result.

@@ -1,4 +1,5 @@
-// Cache-line aligned storage that is not initialised.
+// Cache-line aligned storage that is not initialised, and wiped when it goes: activations and
+// adapters tell what rows say.
 #pragma once
 
 #include <algorithm>
@@ -9,9 +10,12 @@
 #include <new>
 #include <vector>
 
+#include "base/secret.hpp"
+
 namespace ffe::lm {
 
-template <class T>
+// `kWiped` false: for an owner that wipes what it wrote, and would touch pages that it never used.
+template <class T, bool kWiped = true>
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
@@ -23,7 +27,7 @@ class AlignedBuffer {
       data_.reset();
       capacity_ = 0;
       const size_t bytes = (size * sizeof(T) + 63) / 64 * 64;
-      data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes)));
+      data_ = {static_cast<T*>(std::aligned_alloc(64, bytes)), Free{bytes}};
       if (!data_) throw std::bad_alloc();
       capacity_ = size;
     }
@@ -35,7 +39,11 @@ class AlignedBuffer {
 
  private:
   struct Free {
-    void operator()(T* p) const { std::free(p); }
+    size_t bytes = 0;
+    void operator()(T* p) const {
+      if constexpr (kWiped) wipe(p, bytes);
+      std::free(p);
+    }
   };
   std::unique_ptr<T[], Free> data_;
   size_t size_ = 0;

@@ -61,9 +61,9 @@ void KvCache::wipe() {
 void KvCache::reserve(size_t capacity) {
   if (capacity <= capacity_) return;
   const size_t old_capacity = capacity_;
-  const AlignedBuffer<float> old = std::move(storage_);
+  const AlignedBuffer<float, false> old = std::move(storage_);
   capacity_ = round_up_lanes(capacity);
-  storage_ = AlignedBuffer<float>(layers_ * kv_heads_ * 2 * capacity_ * head_dim_);
+  storage_ = AlignedBuffer<float, false>(layers_ * kv_heads_ * 2 * capacity_ * head_dim_);
   const size_t used = round_up_lanes(written_) * head_dim_;
   for (size_t i = 0; used > 0 && i < layers_ * kv_heads_ * 2; ++i) {
     auto* from = const_cast<float*>(old.data()) + i * old_capacity * head_dim_;

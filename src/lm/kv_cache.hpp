@@ -48,7 +48,7 @@ class KvCache {
   size_t capacity_ = 0;
   size_t tokens_ = 0;
   size_t written_ = 0;  // the most tokens that it ever held
-  mutable AlignedBuffer<float> storage_;
+  mutable AlignedBuffer<float, false> storage_;
 };
 
 // Consecutive tokens of one stream in a pass: rows [begin, end) have the positions from `position`.

@@ -114,7 +114,7 @@ class Bf16Matrix final : public FrozenMatrix {
 
   Backend backend_;
   size_t forward_depth_, backward_depth_;
-  AlignedBuffer<uint16_t> forward_, backward_;
+  AlignedBuffer<uint16_t, false> forward_, backward_;  // a base model is no secret
 };
 
 constexpr size_t kAvx512Block = 768;  // a panel of 24 KiB

@@ -108,7 +108,7 @@ class F32Matrix final : public FrozenMatrix {
     }
   }
 
-  AlignedBuffer<float> panels_;
+  AlignedBuffer<float, false> panels_;  // a base model is no secret
 };
 
 }  // namespace

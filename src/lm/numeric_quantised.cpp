@@ -150,7 +150,7 @@ class QuantisedMatrix final : public FrozenMatrix {
   Layout layout_;
   size_t blocks_;
   size_t panel_bytes_;
-  AlignedBuffer<uint8_t> panels_;
+  AlignedBuffer<uint8_t, false> panels_;  // a base model is no secret
 };
 
 }  // namespace

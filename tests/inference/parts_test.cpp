@@ -143,5 +143,25 @@ TEST(TokenBook, AsksTheChainOnceInItsTime) {
   EXPECT_EQ(refusal_of([&] { book.at(evm::U256(8)); }), "503 busy");
 }
 
+TEST(TokenBook, WhoNamesNumbersIsStoppedAndKnownTokensGoOn) {
+  int asked = 0;
+  TokenBook book(
+      [&](const evm::U256& token) {
+        ++asked;
+        if (token > evm::U256(1)) throw Error(ErrorCode::kChain, "reverted");
+        return TokenFacts{};
+      },
+      5);
+  const auto start = TokenBook::Clock::now();
+  book.at(evm::U256(1), start);
+  for (int i = 1; i < TokenBook::kLookUpsPerMinute; ++i) {
+    EXPECT_EQ(refusal_of([&] { book.at(evm::U256(1000 + i), start); }), "404 model_not_found");
+  }
+  EXPECT_EQ(refusal_of([&] { book.at(evm::U256(5), start); }), "429 rate_limit_exceeded");
+  EXPECT_EQ(asked, TokenBook::kLookUpsPerMinute);
+  book.at(evm::U256(1), start + seconds(6));  // asked about again, without limit
+  EXPECT_EQ(refusal_of([&] { book.at(evm::U256(5), start + seconds(6)); }), "404 model_not_found");
+}
+
 }  // namespace
 }  // namespace ffe::inference
