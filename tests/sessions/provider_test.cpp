@@ -140,6 +140,44 @@ TEST(ProviderSession, FromConsentToTokensWithAKillAtEachStep) {
   EXPECT_TRUE(wait_for([&] { return fs::is_empty(world.dir() / "enclave/compute"); }, 10));
 }
 
+// The operator stops offering it: 0G locks a sub-account for a day, and a ledger keeps its least so
+// long.
+TEST(ProviderSession, WhatIsLeftComesBackToTheOperator) {
+  World world(learned_model(), "close = 0\n", Words{});
+  world.open(2);
+  submit_both(world);
+  ASSERT_EQ(world.finish().state, session::SessionState::kSettled);
+  const Address wallet = world.compute_wallet().value();
+  evm::RpcClient rpc(world.net().network().rpc_url, compute::rpc_options());
+  const compute::LedgerManager ledgers(rpc, world.net().network().compute_ledger);
+  const auto held = [&] {
+    const auto ledger = ledgers.ledger(wallet);
+    return ledger ? ledger->total : evm::U256();
+  };
+  ASSERT_GT(held(), evm::parse_ether("2"));
+  const evm::U256 spent = evm::parse_ether("3") - held();
+
+  world.net().kill(Part::kEnclave, SIGTERM);
+  world.configure("close = 0", "close = 1");
+  const Address payee = world.net().operator_key().address();
+  const evm::U256 before = rpc.balance(payee);
+  const auto log = [&] { return read_text_file(world.dir() / "aggregator.log", 64 << 20); };
+  const auto start_and_read = [&](const std::string& words) {
+    world.net().start(Part::kEnclave);
+    const bool said = wait_for([&] { return log().find(words) != std::string::npos; }, 20);
+    world.net().kill(Part::kEnclave, SIGTERM);
+    return said;
+  };
+  ASSERT_TRUE(start_and_read("asked 0G Compute for the money; what is locked follows")) << log();
+  EXPECT_FALSE(held().is_zero());
+  world.net().rpc().raw("evm_increaseTime", {2 * 86400});
+  world.net().rpc().raw("evm_mine");
+  ASSERT_TRUE(start_and_read("nothing is left at 0G Compute")) << log();
+  EXPECT_TRUE(held().is_zero());
+  // All but the provider's fee and gas is the operator's again.
+  EXPECT_GT(rpc.balance(payee) - before + spent + evm::parse_ether("0.05"), evm::parse_ether("3"));
+}
+
 TEST(ProviderSession, AProviderThatFailsIsTriedAgainAndToldAndRefunded) {
   World world(learned_model(), "", Words{"--fault", "training-fails"});
   world.open(2, World::quick_gate(), 10'000);

@@ -240,6 +240,14 @@ size_t World::provider_tasks() {
   return count;
 }
 
+void World::configure(const std::string& from, const std::string& to) {
+  const fs::path file = net_dir_ / "aggregator.toml";
+  std::string text = read_text_file(file);
+  const size_t at = text.find(from);
+  if (at == std::string::npos) throw Error(ErrorCode::kInternal, "configuration without " + from);
+  write_file_atomic(file, as_bytes(text.replace(at, from.size(), to)), 0600);
+}
+
 void World::save() {
   for (Part part : {Part::kEnclave, Part::kStorage, Part::kChain}) net_->kill(part, SIGTERM);
   fs::create_directory(net_dir_ / "saved");

@@ -54,6 +54,9 @@ class World {
   // Somebody's blob, or none at all.
   void commit(size_t party, const H256& blob_root);
 
+  // Other words in the service's configuration, from its next start on; throws without `from`.
+  void configure(const std::string& from, const std::string& to);
+
   devnet::Devnet& net() { return *net_; }
   std::filesystem::path dir() const { return net_dir_; }
   const std::filesystem::path& model() const { return model_; }
