@@ -88,24 +88,12 @@ void ComputeWallet::ask_back(const compute::ServiceView& service) {
   ledger_.retrieve(sender_, {service.provider}, ledger_.service_name(contracts_.fine_tuning));
 }
 
-// A ledger holds nothing or its least: while sub-accounts are locked, that much stays in it.
-void ComputeWallet::take_out() {
-  const auto ledger = ledger_.ledger(sender_.address());
-  if (!ledger) return;
-  evm::U256 amount = ledger->available;
-  if (ledger->total > amount) {
-    const evm::U256 least = ledger_.min_account_balance();
-    const evm::U256 above = ledger->total > least ? ledger->total - least : evm::U256();
-    amount = std::min(amount, above);
-  }
-  if (!amount.is_zero()) ledger_.refund(sender_, amount);
-}
-
 bool ComputeWallet::close(const Address& payee) {
   if (held().is_zero()) return true;
   require_none_on_the_way(rpc_, sender_.address());
   for (const compute::ServiceView& service : serving_.services()) ask_back(service);
-  take_out();
+  const evm::U256 amount = compute::withdrawable(ledger_, sender_.address());
+  if (!amount.is_zero()) ledger_.refund(sender_, amount);
   const auto ledger = ledger_.ledger(sender_.address());
   const bool last = !ledger || ledger->total.is_zero();
   // While money is locked, gas for the next attempt stays.

@@ -32,7 +32,6 @@ class ComputeWallet {
  private:
   void top_up(evm::Sender& operator_account, const evm::U256& needed);
   void ask_back(const compute::ServiceView& service);
-  void take_out();
   evm::U256 gas_reserve();
   evm::U256 held();
 

@@ -123,6 +123,23 @@ std::string deliverable_text(const compute::DeliverableView& d, uint64_t lock_ti
                           format_duration(static_cast<double>(end - now)) + " at most";
 }
 
+// Sub-accounts of inference, where the network has its contract.
+void show_inference(ComputeSession& session, const Address& user, Json& json, std::string& text) {
+  json["inference"] = Json::array();
+  if (session.network.inference.is_zero()) return;
+  const compute::InferenceServing serving(session.rpc, session.network.inference);
+  for (const compute::InferenceServiceView& s : serving.services()) {
+    const auto account = serving.account(user, s.provider);
+    if (!account) continue;
+    text +=
+        fmt::format("{}  inference: {} free, {} asked back\n", crypto::checksum_address(s.provider),
+                    ether(account->free()), ether(account->pending_refund));
+    json["inference"].push_back({{"provider", crypto::checksum_address(s.provider)},
+                                 {"freeWei", account->free().to_string()},
+                                 {"pendingRefundWei", account->pending_refund.to_string()}});
+  }
+}
+
 void status(const Options& o, Terminal& terminal) {
   ComputeSession session(o.compute);
   Address user =
@@ -153,6 +170,7 @@ void status(const Options& o, Terminal& terminal) {
                                  {"nonce", account->nonce.to_string()},
                                  {"deliverables", deliverables}});
   }
+  show_inference(session, user, json, text);
   text.pop_back();
   terminal.result(terminal.json() ? json.dump() : text);
 }
@@ -160,13 +178,33 @@ void status(const Options& o, Terminal& terminal) {
 void retrieve(const Options& o, Terminal& terminal) {
   ComputeSession session(o.compute);
   evm::Sender sender(session.rpc, load_key(o.compute.account));
+  const Address service = o.inference ? session.inference() : session.serving.address();
   with_compute_hints([&] {
-    print_tx(terminal,
-             session.ledger.retrieve(sender, {crypto::parse_address(o.provider)},
-                                     session.ledger.service_name(session.serving.address())));
+    print_tx(terminal, session.ledger.retrieve(sender, {crypto::parse_address(o.provider)},
+                                               session.ledger.service_name(service)));
   });
-  terminal.hint(fmt::format("what was asked back is unlocked after {}; run this again then",
-                            format_duration(static_cast<double>(session.serving.lock_time()))));
+  const uint64_t locked = o.inference ? compute::InferenceServing(session.rpc, service).lock_time()
+                                      : session.serving.lock_time();
+  terminal.hint(
+      fmt::format("what was asked back is unlocked after {}; run this again then, and "
+                  "ffe compute refund to have it in the wallet",
+                  format_duration(static_cast<double>(locked))));
+}
+
+void refund(const Options& o, Terminal& terminal) {
+  ComputeSession session(o.compute);
+  evm::Sender sender(session.rpc, load_key(o.compute.account));
+  with_compute_hints([&] {
+    const evm::U256 most = compute::withdrawable(session.ledger, sender.address());
+    const evm::U256 amount = o.amount.empty() ? most : evm::parse_ether(o.amount);
+    if (amount.is_zero() || amount > most) {
+      throw Error(ErrorCode::kUsage, "the ledger can give back " + ether(most) + " now",
+                  "sub-accounts are asked with ffe compute retrieve; while they hold something, " +
+                      ether(session.ledger.min_account_balance()) + " must stay in the ledger");
+    }
+    terminal.step("Refunding", ether(amount) + " from the ledger into the wallet");
+    print_tx(terminal, session.ledger.refund(sender, amount));
+  });
 }
 
 }  // namespace
@@ -263,7 +301,13 @@ void add_compute(CLI::App& app, Context& context) {
   auto* retrieve_command =
       add("retrieve", "Ask a sub-account's free money back, or take what is unlocked", retrieve);
   retrieve_command->add_option("provider", options->provider, "Its address")->required();
+  retrieve_command->add_flag("--inference", options->inference,
+                             "Of inference, which has a sub-account of its own");
   add_compute_options(*retrieve_command, options->compute, true);
+
+  auto* refund_command = add("refund", "Take free money out of the ledger", refund);
+  refund_command->add_option("amount", options->amount, "In 0G; all that can be, without it");
+  add_compute_options(*refund_command, options->compute, true);
 
   add_compute_task(*compute, context);
   add_compute_chat(*compute, context);

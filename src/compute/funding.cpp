@@ -46,4 +46,11 @@ void carry_out(const FundingPlan& plan, LedgerManager& ledger, const Address& se
   }
 }
 
+evm::U256 withdrawable(const LedgerManager& ledger, const Address& user) {
+  const auto held = ledger.ledger(user);
+  if (!held) return {};
+  if (held->total == held->available) return held->available;
+  return std::min(held->available, missing(held->total, ledger.min_account_balance()));
+}
+
 }  // namespace ffe::compute

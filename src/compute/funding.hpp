@@ -34,4 +34,8 @@ void carry_out(const FundingPlan& plan, LedgerManager& ledger, const FineTuningS
 void carry_out(const FundingPlan& plan, LedgerManager& ledger, const Address& service_contract,
                evm::Sender& user, const Address& provider);
 
+// What the user can take out of the ledger now: it must hold nothing or the network's minimum, so
+// while sub-accounts hold something, that much stays.
+evm::U256 withdrawable(const LedgerManager& ledger, const Address& user);
+
 }  // namespace ffe::compute

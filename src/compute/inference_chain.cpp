@@ -95,6 +95,10 @@ std::optional<InferenceAccountView> InferenceServing::account(const Address& use
   });
 }
 
+uint64_t InferenceServing::lock_time() const {
+  return contract_.call("lockTime")[0].as_u64();
+}
+
 evm::Receipt InferenceServing::revoke_all_tokens(evm::Sender& user, const Address& provider) {
   return contract_.send(user, "revokeAllTokens", {provider});
 }

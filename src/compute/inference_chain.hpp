@@ -61,6 +61,7 @@ class InferenceServing {
   std::vector<InferenceServiceView> services() const;
   std::optional<InferenceServiceView> service(const Address& provider) const;
   std::optional<InferenceAccountView> account(const Address& user, const Address& provider) const;
+  uint64_t lock_time() const;  // seconds that money asked back is locked
   // All of the user's tokens at the provider are void from now on.
   evm::Receipt revoke_all_tokens(evm::Sender& user, const Address& provider);
 

@@ -312,12 +312,17 @@ TEST_F(ComputeJob, FundingPaysWhatIsMissingOnce) {
   EXPECT_EQ(plan("0.2").transfer, evm::parse_ether("1"));
   net.fund(*user, "0.2");
   EXPECT_TRUE(plan("1").empty());
+  // 2 of 3 are free, but the ledger must hold 3 or nothing.
+  EXPECT_TRUE(compute::withdrawable(*net.ledger_, user->address()).is_zero());
   EXPECT_EQ(plan("1.5").transfer, evm::parse_ether("0.5"));
   EXPECT_TRUE(plan("1.5").deposit.is_zero());
   net.fund(*user, "5");
   EXPECT_EQ(net.ledger_->ledger(user->address())->available, evm::U256());
   EXPECT_EQ(net.serving_->account(user->address(), net.provider_->address())->free(),
             evm::parse_ether("5"));
+  net.ledger_->deposit(*user, evm::parse_ether("1"));
+  EXPECT_EQ(compute::withdrawable(*net.ledger_, user->address()), evm::parse_ether("1"));
+  net.ledger_->refund(*user, evm::parse_ether("1"));
   // What is asked back serves first.
   net.ledger_->retrieve(*user, {net.provider_->address()},
                         net.ledger_->service_name(net.contracts_.fine_tuning));
