@@ -41,9 +41,7 @@ contract InferenceTest {
     function test_onlyAStakedProviderIsListed() public {
         vm.deal(address(7), 100 ether);
         vm.prank(address(7));
-        vm.expectRevert(
-            abi.encodeWithSelector(InferenceServing.InsufficientStake.selector, 100 ether - 1, 100 ether)
-        );
+        vm.expectRevert(abi.encodeWithSelector(InferenceServing.InsufficientStake.selector, 100 ether - 1, 100 ether));
         serving.addOrUpdateService{value: 100 ether - 1}(params(SIGNER));
         vm.prank(PROVIDER);
         vm.expectRevert(InferenceServing.CannotAddStakeWhenUpdating.selector);
@@ -100,18 +98,14 @@ contract InferenceTest {
         serving.revokeAllTokens(PROVIDER);
         require(!serving.isTokenRevoked(USER, PROVIDER, 254), "a new generation");
         require(serving.getAccount(USER, PROVIDER).generation == 1, "generation");
-        vm.expectRevert(
-            abi.encodeWithSelector(InferenceServing.AccountNotExists.selector, address(this), PROVIDER)
-        );
+        vm.expectRevert(abi.encodeWithSelector(InferenceServing.AccountNotExists.selector, address(this), PROVIDER));
         serving.revokeAllTokens(PROVIDER);
     }
 
     function test_whoHasMoneyThereCannotWithdrawTheAcknowledgement() public {
         vm.prank(USER);
         vm.expectRevert(
-            abi.encodeWithSelector(
-                InferenceServing.CannotRevokeWithNonZeroBalance.selector, USER, PROVIDER, 2 ether
-            )
+            abi.encodeWithSelector(InferenceServing.CannotRevokeWithNonZeroBalance.selector, USER, PROVIDER, 2 ether)
         );
         serving.acknowledgeTEESigner(PROVIDER, false);
     }
