@@ -82,13 +82,15 @@ std::string log_bars(const std::vector<Bar>& bars, const std::vector<Limit>& lim
   const double bottom = kRow * static_cast<double>(bars.size()) + 12;
   std::string out = svg(bottom + kWords * static_cast<double>(limits.size()) + 4, label);
   double words = bottom + 18;
+  std::string texts;  // above all lines
   for (const Limit& l : limits) {
     const double x = kLeft + l.value * scale;
     const bool right = x > kWidth / 2;
-    out += line("limit", x, x, 4, words + 2) +
-           text(right ? x - 8 : x + 8, words, right ? "end" : "start", l.text);
+    out += line("limit", x, x, 4, words + 2);
+    texts += text(right ? x - 8 : x + 8, words, right ? "end" : "start", l.text);
     words += kWords;
   }
+  out += texts;
   double y = 8;
   for (const Bar& b : bars) {
     out += text(kLeft, y + 16, "start", b.name) +

@@ -161,7 +161,7 @@ std::string evidence(const session::GateReport& gate) {
   const std::vector<html::Limit> limits = {
       {html::log10_of(session::to_decimal(gate::kSuspicion)), "suspicion from 20: left out"},
       {html::log10_of(session::to_decimal(threshold)),
-       fmt::format("proof from {}: the stake is lost", session::to_decimal(threshold))}};
+       fmt::format("proof from {}: stake lost", session::to_decimal(threshold))}};
   return fmt::format(
              "<section><h2>How strong the evidence of harm is</h2><p>The test bets against each "
              "party, once that it does more harm than the terms tolerate (proof), once that it "
