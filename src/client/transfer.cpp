@@ -89,6 +89,10 @@ KeyRequest key_request_from_json(const Json& j) {
   out.token_id = evm::U256::parse(json_string(j, "tokenId", what));
   out.receiver = address_from_hex(json_string(j, "receiver", what));
   out.key = from_hex(json_string(j, "key", what));
+  if (out.key.size() != 32 && out.key.size() != 65) {
+    throw Error(ErrorCode::kBadInput,
+                "key request: key has " + std::to_string(out.key.size()) + " bytes, not 32 or 65");
+  }
   out.deadline = json_uint(j, "deadline", what);
   out.salt = h256_from_hex(json_string(j, "salt", what));
   out.signature = fixed_from_hex<65>(json_string(j, "signature", what));

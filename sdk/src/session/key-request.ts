@@ -88,13 +88,21 @@ export function transferProof(
   };
 }
 
+function ownerKeyText(text: string, path: string): Hex {
+  const key = fromHex(text, path);
+  if (key.length !== 32 && key.length !== 65) {
+    throw new FFEError('bad_input', `${path} has ${key.length} bytes, not 32 or 65`);
+  }
+  return toHex(key);
+}
+
 /** @throws FFEError `bad_input` naming the member. */
 export function keyRequestFromJson(json: Json): KeyRequest {
   const f = new Fields(json, 'key request');
   const out: KeyRequest = {
     tokenId: f.decimal('tokenId', 256).toString(),
     receiver: toAddress(f.string('receiver'), f.path('receiver')),
-    key: toHex(fromHex(f.string('key'), f.path('key'))),
+    key: ownerKeyText(f.string('key'), f.path('key')),
     deadline: f.integer('deadline'),
     salt: toHash(f.string('salt'), f.path('salt')),
     signature: f.hex('signature', 65),
