@@ -27,6 +27,7 @@ import {
   sealKey,
   transferInfo,
 } from '../src/session/owner-key.js';
+import { keyRequestFromJson } from '../src/session/key-request.js';
 import { leavesEnclave, parseRecipe, recipeText, whoSeesRows } from '../src/session/recipe.js';
 import {
   encodeTerms,
@@ -198,6 +199,22 @@ describe('artifact and owner keys', () => {
     test(`transfer to ${c.buyer}`, () => {
       expect(toHex(transferInfo({ ...c, tokenId: BigInt(c.tokenId) }))).toBe(c.info);
     });
+  }
+});
+
+test('a key request has an owner key of either kind', async () => {
+  const request = {
+    tokenId: '1001',
+    receiver: `0x${'22'.repeat(20)}`,
+    key: `0x${'33'.repeat(32)}`,
+    deadline: 2_000_000_000,
+    salt: `0x${'44'.repeat(32)}`,
+    signature: `0x${'55'.repeat(65)}`,
+  };
+  expect(keyRequestFromJson(request)).toEqual(request);
+  for (const key of ['', '0x', `0x${'33'.repeat(31)}`, `0x${'33'.repeat(64)}`]) {
+    const { message } = await failure(() => keyRequestFromJson({ ...request, key }));
+    expect(message).toMatch(/key has \d+ bytes, not 32 or 65/);
   }
 });
 
