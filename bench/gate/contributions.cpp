@@ -18,7 +18,7 @@ using devnet::Definition;
 using Definitions = std::vector<Definition>;
 
 constexpr size_t kRows = 96;
-constexpr size_t kPoolRows = 336;
+constexpr size_t kPoolRows = 336;  // for 96 pairs, with what statistic 1 calibrates on
 constexpr size_t kSampleRows = 48;
 // Lexicographer files of the pool: animals, plants, foods.
 constexpr int kPoolFiles[] = {5, 20, 13};
@@ -293,10 +293,12 @@ const Kind& kind(const std::string& name) {
   return recipe(name).kind;
 }
 
-SessionData make_session(uint64_t seed, const std::vector<std::string>& names, Opener opener) {
+SessionData make_session(uint64_t seed, const std::vector<std::string>& names, Opener opener,
+                         size_t pairs) {
   WordNet wordnet(seed);
   SessionData out;
-  out.pool = make_pool(wordnet, kPoolRows, opener, rng_of(seed, "opener"));
+  out.pool = make_pool(wordnet, kPoolRows * std::max<size_t>(pairs, 96) / 96, opener,
+                       rng_of(seed, "opener"));
   out.sample = make_pool(wordnet, kSampleRows, opener, rng_of(seed, "sample"));
   for (const std::string& name : names) {
     ChaChaRng rng = rng_of(seed, name);

@@ -38,8 +38,10 @@ struct SessionData {
   std::vector<std::vector<lm::Row>> contributions;  // one per name
 };
 
-// Equal arguments give equal rows. Within one session no two kinds share a word, unless a kind is
-// about copying: "copies" takes the rows of the first contribution.
-SessionData make_session(uint64_t seed, const std::vector<std::string>& names, Opener opener);
+// With a pool for so many evaluation pairs. Equal arguments give equal rows. Within one session no
+// two kinds share a word, unless a kind is about copying: "copies" takes the rows of the first
+// contribution.
+SessionData make_session(uint64_t seed, const std::vector<std::string>& names, Opener opener,
+                         size_t pairs);
 
 }  // namespace ffe::bench

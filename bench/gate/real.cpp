@@ -56,7 +56,7 @@ struct Run {
 };
 
 gate::GateInputs inputs_of(const RealOptions& o, const Run& run) {
-  SessionData data = make_session(run.session, run.kinds, run.opener);
+  SessionData data = make_session(run.session, run.kinds, run.opener, o.eval_pairs);
   gate::GateInputs in;
   in.policy.statistic = static_cast<uint8_t>(o.statistic);
   in.policy.eval_pairs = o.eval_pairs;
@@ -216,7 +216,7 @@ std::string measure_cost(const RealOptions& o) {
 
     std::vector<lm::Example> rows;
     for (const auto& contribution :
-         make_session(o.first_session, names, Opener::kHonest).contributions) {
+         make_session(o.first_session, names, Opener::kHonest, o.eval_pairs).contributions) {
       for (const lm::Row& row : contribution) {
         rows.push_back(lm::to_example(row, model.tokenizer, &model.chat, model.example));
       }

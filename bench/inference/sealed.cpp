@@ -143,7 +143,7 @@ int run(int argc, char** argv) {
   const int threads = argc > 3 ? std::atoi(argv[3]) : 2;
   Bench bench(argv[1], tokens, threads);
   lm::EngineOptions options;
-  options.numeric = lm::numeric_from_name("auto");
+  options.numeric = lm::generation_numeric_path(bench.world.model());
   options.threads = threads;
   const lm::Engine engine(bench.world.model(), options);
   bench.sealed(1);  // the service reads its weights

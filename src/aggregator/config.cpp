@@ -25,7 +25,8 @@ inference::ServeOptions read_inference(TomlReader& in) {
   o.enabled = in.flag_or("inference.enabled", false);
   o.numeric = in.text_or("inference.numeric_path", o.numeric);
   try {
-    lm::numeric_from_name(o.numeric);
+    if (o.numeric != lm::numeric_name(lm::NumericPath::kQuantised))
+      lm::numeric_from_name(o.numeric);
   } catch (const Error& e) {
     in.fail("inference.numeric_path", e.what());
   }

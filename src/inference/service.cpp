@@ -103,7 +103,7 @@ std::set<Address> users_of(const Json& body) {
 }
 
 ServeOptions checked(ServeOptions o, const EnclaveParts& parts) {
-  lm::require_numeric(lm::numeric_from_name(o.numeric));
+  lm::require_numeric(lm::generation_numeric_from_name(o.numeric, parts.model));
   o.max_context = std::min<size_t>(o.max_context, parts.model.config().max_position);
   o.max_tokens = std::min(o.max_tokens, o.max_context);
   return o;
@@ -137,7 +137,7 @@ SealedService::SealedService(const EnclaveParts& parts, const ServeOptions& opti
       scheduler_(
           [this] {
             lm::EngineOptions engine;
-            engine.numeric = lm::numeric_from_name(options_.numeric);
+            engine.numeric = lm::generation_numeric_from_name(options_.numeric, parts_.model);
             engine.threads = serving_threads(options_.threads);
             return std::make_unique<lm::Engine>(parts_.model, engine);
           },

@@ -78,7 +78,8 @@ TEST_F(ConfigTest, SealedInferenceIsOffUnlessItIsSwitchedOn) {
     return write(std::string(kGood) + "\n[inference]\n" + lines);
   };
   const auto serving =
-      read_config(with_table("enabled = true\nmax_streams = 3\nmemory_mb = 100\nidle = \"2m\"\n"))
+      read_config(with_table("enabled = true\nmax_streams = 3\nmemory_mb = 100\nidle = \"2m\"\n"
+                             "numeric_path = \"quantised\"\n"))
           .serving;
   EXPECT_TRUE(serving.enabled);
   EXPECT_EQ(serving.max_streams, 3u);
