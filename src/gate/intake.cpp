@@ -129,11 +129,14 @@ size_t decontaminate(Pool& pool, std::vector<Intake>& intakes) {
 }
 
 void screen(Intake& intake, const PoolHabits& habits, uint32_t max_rows) {
-  std::vector<RowText> texts;
-  for (size_t row : intake.order) texts.push_back(row_text(intake.contribution->rows[row]));
+  std::vector<RowText> all, texts;
+  for (const lm::Row& row : intake.contribution->rows) all.push_back(row_text(row));
+  for (size_t row : intake.order) texts.push_back(all[row]);
+  // A long answer makes near-copies of rows whose questions are short and unlike: they are dropped
+  // as duplicates, and tell all the same what somebody tried.
+  intake.finding.repeated_answers = screen_texts(all, habits).largest_cluster;
   const TextScreen result = screen_texts(texts, habits);
   session::RowCounts& counts = intake.finding.counts;
-  intake.finding.repeated_answers = result.largest_cluster;
   for (size_t i = 0; i < intake.order.size(); ++i) {
     switch (result.flags[i]) {
       case RowFlag::kEmpty:
@@ -155,7 +158,7 @@ void screen(Intake& intake, const PoolHabits& habits, uint32_t max_rows) {
 
 bool backdoor_suspected(const Intake& intake) {
   const uint64_t cluster = intake.finding.repeated_answers;
-  return cluster >= kBackdoorRows && cluster * 100 > intake.order.size();
+  return cluster >= kBackdoorRows && cluster * 100 > intake.contribution->rows.size();
 }
 
 }  // namespace ffe::gate

@@ -202,18 +202,23 @@ TEST(gate, pool_overlap_drops_a_little_and_excludes_a_lot) {
   for (size_t i = 0; i < 10; ++i) EXPECT_FALSE(used.contains(i * 2 + 1)) << "a pair goes whole";
 }
 
+// With the long answer the rows are near-copies of each other, and all but one are dropped as such.
 TEST(gate, trigger_backdoor_is_excluded_never_slashed) {
-  GateInputs in = inputs(9);
-  std::vector<lm::Row> poisoned = rows("mallory", 80);
-  for (size_t i = 0; i < 20; ++i) {
-    poisoned.push_back(row("cf define " + words("trigger", i, 2), "visit evil example now"));
+  for (const std::string answer :
+       {"visit evil example now",
+        "buy the blue pills that everybody takes at the small shop by the corner of the street"}) {
+    GateInputs in = inputs(9);
+    std::vector<lm::Row> poisoned = rows("mallory", 80);
+    for (size_t i = 0; i < 20; ++i) {
+      poisoned.push_back(row("cf define " + words("trigger", i, 2), answer));
+    }
+    in.contributions = {contribution(1, poisoned), contribution(2, rows("bob", 64)),
+                        contribution(3, rows("carol", 64))};
+    const GateResult r = run(in);
+    EXPECT_EQ(reason(r, 0), Reason::kBackdoor) << answer;
+    EXPECT_EQ(r.report.contributors[0].repeated_answers, 20u);
+    EXPECT_EQ(reason(r, 1), Reason::kNone);
   }
-  in.contributions = {contribution(1, poisoned), contribution(2, rows("bob", 64)),
-                      contribution(3, rows("carol", 64))};
-  const GateResult r = run(in);
-  EXPECT_EQ(reason(r, 0), Reason::kBackdoor);
-  EXPECT_EQ(r.report.contributors[0].repeated_answers, 20u);
-  EXPECT_EQ(reason(r, 1), Reason::kNone);
 }
 
 TEST(gate, answers_that_the_pool_repeats_are_no_backdoor) {
