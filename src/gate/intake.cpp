@@ -131,10 +131,10 @@ size_t decontaminate(Pool& pool, std::vector<Intake>& intakes) {
 void screen(Intake& intake, const PoolHabits& habits, uint32_t max_rows) {
   std::vector<RowText> all, texts;
   for (const lm::Row& row : intake.contribution->rows) all.push_back(row_text(row));
-  for (size_t row : intake.order) texts.push_back(all[row]);
   // A long answer makes near-copies of rows whose questions are short and unlike: they are dropped
   // as duplicates, and tell all the same what somebody tried.
   intake.finding.repeated_answers = screen_texts(all, habits).largest_cluster;
+  for (size_t row : intake.order) texts.push_back(std::move(all[row]));
   const TextScreen result = screen_texts(texts, habits);
   session::RowCounts& counts = intake.finding.counts;
   for (size_t i = 0; i < intake.order.size(); ++i) {
