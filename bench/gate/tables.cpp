@@ -4,6 +4,8 @@
 #include <cmath>
 #include <fmt/core.h>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "contributions.hpp"
 
@@ -152,6 +154,10 @@ std::string opener_table(const std::vector<Result>& results) {
 }  // namespace
 
 std::string tables(std::vector<Result> results, const Rules& rules) {
+  // What "copies" copies may have been measured by itself too: the same rows, the same values.
+  std::set<std::tuple<uint64_t, std::string, std::string>> seen;
+  std::erase_if(results,
+                [&](const Result& r) { return !seen.emplace(r.session, r.kind, r.opener).second; });
   for (Result& r : results) r = judged(std::move(r), rules);
   return honest_table(results) + "\n" + kind_table(results) + "\n" + opener_table(results);
 }
