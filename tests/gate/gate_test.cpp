@@ -63,6 +63,26 @@ TEST(gate, accepts_the_honest_and_rejects_shuffled_and_garbage) {
       << r.report.contributors[2].text;
 }
 
+// Between two thirds of a tolerance and the tolerance: left out, and never slashed.
+TEST(gate, suspicion_excludes_what_the_tolerance_forgives) {
+  GateInputs in = inputs(14);
+  in.policy.harm_tolerance_micro = 400'000;
+  in.policy.relevance_tolerance_micro = 300'000;
+  in.contributions = {contribution(1, rows("alice", 64)),
+                      contribution(2, rows("mallory", 96, Nature{0, 0.28, 0}))};
+  const GateResult r = run(in);
+  EXPECT_EQ(reason(r, 0), Reason::kNone);
+  EXPECT_EQ(reason(r, 1), Reason::kSuspectedHarm);
+  const session::GateFinding& f = r.report.contributors[1];
+  EXPECT_LT(f.evidence, kSuspicion);
+  ASSERT_EQ(f.runs.size(), 1u);
+  EXPECT_GE(f.runs[0].suspicion, kSuspicion);
+  EXPECT_NE(f.text.find("suspicion"), std::string::npos) << f.text;
+  for (const session::ReportCheck& check : recompute(r.report)) {
+    EXPECT_TRUE(check.passed) << check.name;
+  }
+}
+
 TEST(gate, same_inputs_give_the_same_report) {
   GateInputs in = inputs(3);
   in.contributions = {contribution(1, rows("alice", 64)), contribution(2, rows("bob", 64))};
