@@ -17,7 +17,13 @@ import {
   type BlobRole,
 } from '../src/session/blob.js';
 import { certificateMessage, certificateSigner } from '../src/session/certificates.js';
-import { combined, floorOf, oneSided, type EValue } from '../src/session/evidence.js';
+import {
+  combined,
+  floorOf,
+  oneSided,
+  suspicionTolerance,
+  type EValue,
+} from '../src/session/evidence.js';
 import {
   checkOwnerKey,
   deriveOwnerKey,
@@ -235,6 +241,9 @@ describe('evidence', () => {
       expect(shown(harm)).toEqual(double(c.double.harm));
       expect(shown(lost)).toEqual(double(c.double.relevanceLost));
       expect(shown(both)).toEqual(double(c.double.combined));
+      const [d1, d2] = [c.harmTolerance, c.relevanceTolerance].map(suspicionTolerance);
+      const suspicion = combined(c.harm, d1 as number, c.relevanceLost, d2 as number);
+      expect(shown(suspicion)).toEqual(double(c.double.suspicion));
       // The exact floor is met unless rounding crosses a whole number.
       const exact = BigInt(c.exact.combined.floor);
       const max = (1n << 128n) - 1n;

@@ -50,6 +50,8 @@ TEST(evidence, same_bits_as_python_and_near_exact_rationals) {
     expect_bits(e1, c["double"]["harm"]);
     expect_bits(e2, c["double"]["relevanceLost"]);
     expect_bits(e, c["double"]["combined"]);
+    expect_bits(combined(harm, suspicion_tolerance(d1), lost, suspicion_tolerance(d2)),
+                c["double"]["suspicion"]);
     expect_near_exact(e1, c["exact"]["harm"]);
     expect_near_exact(e2, c["exact"]["relevanceLost"]);
     expect_near_exact(e, c["exact"]["combined"]);

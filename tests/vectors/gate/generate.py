@@ -2,7 +2,8 @@
 """Writes evidence.json: e-values of given micro-nats, computed twice and independently of FFE's code.
 
 "exact" is E in rational arithmetic (as the floor of E and as E * 10^12, both decimal strings); "double"
-is the rule of docs/spec/gate.md in IEEE doubles as Python has them: [mantissa as hex float, exponent].
+is the rule of docs/spec/gate.md in IEEE doubles as Python has them: [mantissa as hex float, exponent];
+its "suspicion" is E against the smaller tolerances that exclude.
 Run: python3 generate.py > evidence.json
 """
 import json
@@ -59,6 +60,10 @@ def double(values, tolerance):
     return total.divided(6.0)
 
 
+def suspicion_tolerance(tolerance):
+    return min(tolerance, max(50_000, tolerance * 2 // 3))
+
+
 def text(num, den):
     return {"floor": str(num // den), "e12": str(num * 10**12 // den)}
 
@@ -69,13 +74,16 @@ def case(name, harm, harm_tolerance, lost, lost_tolerance):
     n2, d2 = exact(lost, lost_tolerance)
     s1, s2 = double(harm, harm_tolerance), double(lost, lost_tolerance)
     both = s1.plus(s2).divided(2.0)
+    suspicion = double(harm, suspicion_tolerance(harm_tolerance)).plus(
+        double(lost, suspicion_tolerance(lost_tolerance))).divided(2.0)
     bits = lambda s: [s.m.hex(), s.e]
     return {
         "name": name, "harm": harm, "harmTolerance": harm_tolerance,
         "relevanceLost": lost, "relevanceTolerance": lost_tolerance,
         "exact": {"harm": text(n1, d1), "relevanceLost": text(n2, d2),
                   "combined": text(n1 * d2 + n2 * d1, 2 * d1 * d2)},
-        "double": {"harm": bits(s1), "relevanceLost": bits(s2), "combined": bits(both)},
+        "double": {"harm": bits(s1), "relevanceLost": bits(s2), "combined": bits(both),
+                   "suspicion": bits(suspicion)},
     }
 
 
