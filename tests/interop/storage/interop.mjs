@@ -86,8 +86,17 @@ async function oursUpload(rpc, nodes, path) {
 
 async function oursDownload(rpc, nodes, root) {
   const path = join(dir, `down-${++seed}`);
-  await run("get", "--rpc", rpc, ...nodes.flatMap((url) => ["--node", url]), "--file", path, "--root", root);
-  return readFileSync(path);
+  const words = ["get", "--rpc", rpc, ...nodes.flatMap((url) => ["--node", url]), "--file", path, "--root", root];
+  // The SDK waits for finality at a node of its choice: another shard's may be a moment behind.
+  for (let patience = 10; ; --patience) {
+    try {
+      await run(...words);
+      return readFileSync(path);
+    } catch (error) {
+      if (patience === 0 || !error.stderr?.includes("no storage node that answers holds segment")) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
 }
 
 function same(got, path, what) {
