@@ -132,22 +132,24 @@ std::vector<Run> plan(const RealOptions& o) {
     for (const auto& [opener, name] : kDishonest) names.push_back(name);
   }
   const std::vector<Result> done = read_results(o.results);
-  const auto wanted = [&](uint64_t session, const std::string& opener, const std::string& kind,
-                          const std::string& name) {
-    return std::ranges::count(names, name) && std::ranges::none_of(done, [&](const Result& r) {
-             return r.session == session && r.kind == kind && r.opener == opener &&
-                    r.statistic == o.statistic;
-           });
+  const auto is_done = [&](uint64_t session, const std::string& opener, const std::string& kind) {
+    return std::ranges::any_of(done, [&](const Result& r) {
+      return r.session == session && r.kind == kind && r.opener == opener &&
+             r.statistic == o.statistic;
+    });
   };
+  const auto named = [&](const std::string& name) { return std::ranges::count(names, name) != 0; };
   for (const std::string& name : names) {
-    if (std::ranges::none_of(kDishonest, [&](const auto& d) { return d.second == name; }))
-      kind(name);
+    const bool opener =
+        std::ranges::any_of(kDishonest, [&](const auto& d) { return d.second == name; });
+    if (!opener) kind(name);  // or throws
   }
   std::vector<Run> out;
   for (uint64_t s = o.first_session; s < o.first_session + o.sessions; ++s) {
     std::vector<std::string> left;
     for (const Kind& k : kinds()) {
-      if (k.name != "copies" && wanted(s, "honest", k.name, k.name)) left.push_back(k.name);
+      if (k.name == "copies" || !named(k.name) || is_done(s, "honest", k.name)) continue;
+      left.push_back(k.name);
     }
     for (size_t i = 0; i < left.size(); i += o.group) {
       const size_t end = std::min(left.size(), i + o.group);
@@ -156,10 +158,12 @@ std::vector<Run> plan(const RealOptions& o) {
                      {left.begin() + static_cast<std::ptrdiff_t>(i),
                       left.begin() + static_cast<std::ptrdiff_t>(end)}});
     }
-    if (wanted(s, "honest", "copies", "copies"))
+    if (named("copies") && !is_done(s, "honest", "copies")) {
       out.push_back({s, Opener::kHonest, {"act", "copies"}});
+    }
     for (const auto& [opener, name] : kDishonest) {
-      if (wanted(s, name, "animal", name)) out.push_back({s, opener, {"animal", "plant", "act"}});
+      if (!named(name) || is_done(s, name, "animal")) continue;
+      out.push_back({s, opener, {"animal", "plant", "act"}});
     }
   }
   return out;

@@ -36,11 +36,11 @@ struct PartyText {
 };
 std::vector<PartyText> parties(const StatusView& view);
 
-// Who or what the session waits for, and how long still.
 // How a session without a result ended: what happened, where stakes and fee are, what to do, until
 // when; empty for all others.
 std::vector<std::pair<std::string, std::string>> ending(const StatusView& v);
 
+// Who or what the session waits for, and how long still.
 std::string waiting_for(const StatusView& view);
 
 std::string status_text(const StatusView& view, size_t width);
